@@ -1,0 +1,294 @@
+"""Configuration, typed and in one place. `Settings.load(path)` is the only reader of YAML and environment.
+
+An unknown key is an error. Environment variables `NAVIYAM__SECTION__KEY` override the file.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from naviyam.errors import ConfigError
+
+ENV_PREFIX = "NAVIYAM__"
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Paths(Section):
+    """Folders. Relative ones start at the working directory."""
+
+    state: Path = Path(".naviyam")
+    """Catalogue, index, models, events of this installation."""
+
+    cache: Path = Path("~/.cache/naviyam")
+    """Converted base models: large, remade from packages when missing."""
+
+    adapters: Path = Path("adapters")
+    """LoRA adapters that come with the repository."""
+
+    @property
+    def catalog(self) -> Path:
+        return self.state / "catalog"
+
+    @property
+    def index(self) -> Path:
+        return self.state / "index"
+
+    @property
+    def models(self) -> Path:
+        return self.state / "models"
+
+    @property
+    def events(self) -> Path:
+        return self.state / "events"
+
+    @property
+    def user_key(self) -> Path:
+        return self.state / "secrets" / "user_id.key"
+
+
+class MealCardRules(Section):
+    """What a municipality's card pays for one meal, in won."""
+
+    default_limit_won: int = Field(9_500, gt=0)
+    limit_won_by_municipality: dict[str, int] = Field(default_factory=dict)
+
+    def limit_won(self, municipality: str | None) -> int:
+        """Return the limit of a municipality, or the default."""
+        return self.limit_won_by_municipality.get(municipality or "", self.default_limit_won)
+
+
+class Places(Section):
+    """Distances. Straight lines are multiplied by `detour` for walking."""
+
+    walk_m_per_min: float = Field(67.0, gt=0)
+    detour: float = Field(1.3, ge=1)
+    dong_radius_m: float = 1_500
+    station_radius_m: float = 800
+    point_radius_m: float = 1_200
+    widen: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Factors on the radius tried in order until enough shops fit."""
+
+    enough: int = Field(3, ge=1)
+
+
+class Retrieval(Section):
+    """Encoder and index."""
+
+    encoder: str = "use-multilingual-v3"
+    """`use-multilingual-v3` (packaged, 512 numbers) or any sentence-transformers name."""
+
+    query_prefix: str = ""
+    passage_prefix: str = ""
+    threads: int = Field(1, ge=1)
+    top_k: int = Field(20, ge=1, le=200)
+    rrf_k: float = 60.0
+    lexical_weight: float = 1.0
+    dense_weight: float = 1.0
+    exact_up_to: int = 200_000
+    """Rows up to which the index is exact (IndexFlatIP); above, HNSW."""
+
+
+class Funnel(Section):
+    """The four funnels' sizes and the popularity formula (spec 2, 5B)."""
+
+    popularity_limit: int = 50
+    content_limit: int = 30
+    collaborative_limit: int = 25
+    contextual_limit: int = 20
+    merged_limit: int = 20
+    view_weight: float = 0.4
+    order_weight: float = 0.6
+    half_life_days: float = 30.0
+    smoothing: float = 5.0
+
+
+class RankerTraining(Section):
+    """The initial training of Wide & Deep (spec 3)."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    dropout: float = 0.3
+    seed: int = 7
+    good_influence_weight: float = 0.3
+    max_samples: int = 20_000
+
+
+class Writing(Section):
+    """Stage 7."""
+
+    temperature: float = Field(0.7, ge=0)
+    top_p: float = Field(0.9, gt=0, le=1)
+    max_tokens: int = Field(256, ge=16)
+    first_token_timeout_s: float = 3.0
+    total_timeout_s: float = 8.0
+    max_emoji: int = 2
+
+
+class LanguageModel(Section):
+    """The engine and its base."""
+
+    enabled: bool = True
+    base: str = "smollm2-135m-instruct"
+    """`smollm2-135m-instruct` (packaged GGUF, converted once) or a model name or folder for transformers."""
+
+    adapter: str = "nlg"
+    """Folder below `paths.adapters` served as champion; "" serves the plain base."""
+
+    merge_champion: bool = True
+    """True on a CPU: the champion lives in the weights, only a challenger is an adapter."""
+
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    max_model_len: int = 1_024
+    max_num_seqs: int = 32
+    max_queued: int = 64
+    max_loras: int = 4
+    max_lora_rank: int = 32
+    ngram_speculation: bool = True
+    enforce_eager: bool = True
+    kv_cache_gib: float = 1.0
+    gpu_memory_utilization: float = 0.85
+    tensor_parallel: int = 1
+    num_gpus: float = 0.0
+
+
+class Autoscale(Section):
+    """Replicas of one deployment."""
+
+    min_replicas: int = 1
+    max_replicas: int = 1
+    target_ongoing_requests: int = 16
+    max_ongoing_requests: int = 128
+    max_queued_requests: int = 256
+    upscale_delay_s: float = 5.0
+    downscale_delay_s: float = 60.0
+    num_cpus: float = 0.5
+
+
+class Serving(Section):
+    """HTTP and the shape of the application."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    dashboard_port: int = Field(8265, ge=0, le=65_535)
+    light_stages: Literal["in_process", "deployments"] = "in_process"
+    ingress: Autoscale = Autoscale()
+    retriever: Autoscale = Autoscale()
+    ranker: Autoscale = Autoscale()
+    max_message_chars: int = 500
+    max_body_bytes: int = 65_536
+    max_concurrent_chats: int = 64
+    request_timeout_s: float = 12.0
+    retry_after_s: float = 2.0
+    feedback_fsync_window_s: float = 0.002
+    memory_ttl_s: float = 1_800.0
+    memory_max_sessions: int = 10_000
+
+
+class Safety(Section):
+    """Spec 6: what is decided by numbers."""
+
+    raw_text_days: int = 30
+
+
+class Settings(Section):
+    """Everything, with defaults for one small machine."""
+
+    profile: str = "local"
+    seed: int = 7
+    paths: Paths = Paths()
+    meal_card: MealCardRules = MealCardRules()
+    places: Places = Places()
+    retrieval: Retrieval = Retrieval()
+    funnel: Funnel = Funnel()
+    ranker_training: RankerTraining = RankerTraining()
+    writing: Writing = Writing()
+    llm: LanguageModel = LanguageModel()
+    serving: Serving = Serving()
+    safety: Safety = Safety()
+
+    @model_validator(mode="after")
+    def _cross_checks(self) -> Self:
+        if self.writing.first_token_timeout_s > self.writing.total_timeout_s:
+            raise ValueError(
+                "writing.first_token_timeout_s is above writing.total_timeout_s; lower the first"
+            )
+        if self.writing.total_timeout_s >= self.serving.request_timeout_s:
+            raise ValueError(
+                "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Self:
+        """Read a YAML file and the environment's overrides.
+
+        Raises:
+            ConfigError: the file is missing or not YAML, or a key is unknown or wrong; the message names it.
+        """
+        values: dict[str, Any] = {}
+        if path is not None:
+            try:
+                loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except FileNotFoundError as e:
+                raise ConfigError(f"no configuration file {path}; try configs/local.yaml") from e
+            except yaml.YAMLError as e:
+                raise ConfigError(f"{path} is not YAML: {e}") from e
+            if loaded is not None and not isinstance(loaded, dict):
+                raise ConfigError(
+                    f"{path} must hold a mapping of sections, not {type(loaded).__name__}"
+                )
+            values = loaded or {}
+        _apply_environment(values, os.environ if environ is None else environ)
+        return cls.parse(values, source=str(path or "defaults"))
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any], *, source: str = "settings") -> Self:
+        """Validate a plain mapping; errors name the key and suggest a known one."""
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as e:
+            raise ConfigError(f"{source}: " + "; ".join(map(_explain, e.errors()))) from e
+        paths = settings.paths
+        expanded = paths.model_copy(
+            update={name: getattr(paths, name).expanduser() for name in Paths.model_fields}
+        )
+        return settings.model_copy(update={"paths": expanded})
+
+
+def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> None:
+    for name, text in sorted(environ.items()):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        *sections, key = name.removeprefix(ENV_PREFIX).lower().split("__")
+        target = values
+        for section in sections:
+            target = target.setdefault(section, {})
+        target[key] = yaml.safe_load(text)
+
+
+def _explain(error: Any) -> str:
+    location = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(location.split(".")[-1], _all_keys(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        return f"unknown key {location!r}{hint}"
+    return f"{location or 'settings'}: {error['msg']}"
+
+
+def _all_keys() -> list[str]:
+    keys = list(Settings.model_fields)
+    for model in Section.__subclasses__():
+        keys.extend(model.model_fields)
+    return keys
