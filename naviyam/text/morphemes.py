@@ -1,0 +1,102 @@
+"""Morphemes by kiwipiepy: keywords for people, tokens for lexical search.
+
+One analyser, made at the first call (about half a second and 150 MB), one thread. Refuses to know
+what a word means: that is `nlu`.
+"""
+
+import threading
+from functools import lru_cache
+
+from kiwipiepy import Kiwi
+
+from naviyam.text.clean import normalise
+from naviyam.text.spelling import unify
+
+_USER_NOUNS = (
+    "급식카드", "아동급식카드", "꿈나무카드", "착한가게", "선한영향력", "선한영향력가게", "치킨집", "피자집", "분식집", "고깃집", "고기집",
+    "국밥집", "김밥집", "떡볶이집", "중국집", "빵집", "밥집", "국수집", "백반집", "햄버거집", "돈까스집", "돈까스", "마라탕", "닭강정", "로제떡볶이",
+    "컵밥", "치밥", "혼밥", "찜닭", "부대찌개", "제육볶음", "순대국", "뼈해장국", "프라이드치킨", "양념치킨", "감자튀김", "참치마요",
+    "치킨마요", "꿔바로우", "우삼겹", "규동", "텐동", "가츠동", "짬짜면", "쌀국수", "마라샹궈", "탕후루", "빙수", "와플", "공차", "핫도그",
+)  # fmt: skip
+_SPLIT = ("집", "가게", "카드")
+"""Endings of compounds whose first part is searched as well (치킨집 -> 치킨)."""
+
+_CONTENT = frozenset(("NNG", "NNP", "NNB", "SL", "SN", "XR", "VV", "VA", "MAG", "SH"))
+_KEYWORD = frozenset(("NNG", "NNP", "SL", "XR"))
+_DULL = frozenset(
+    (
+        "것",
+        "거",
+        "곳",
+        "데",
+        "수",
+        "때",
+        "좀",
+        "나",
+        "저",
+        "우리",
+        "하",
+        "있",
+        "되",
+        "주",
+        "이",
+        "그",
+        "뭐",
+        "안",
+    )
+)
+_KIWI_LOCK = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _kiwi() -> Kiwi:
+    kiwi = Kiwi(num_workers=1, load_typo_dict=False, load_multi_dict=False)
+    for noun in _USER_NOUNS:
+        kiwi.add_user_word(noun, "NNG", 3.0)
+    return kiwi
+
+
+def warm_up() -> None:
+    """Load the analyser now rather than in the first request."""
+    with _KIWI_LOCK:
+        _kiwi().tokenize("밥")
+
+
+@lru_cache(maxsize=4096)
+def _analysed(text: str) -> tuple[tuple[str, str], ...]:
+    with _KIWI_LOCK:
+        return tuple((t.form, str(t.tag).partition("-")[0]) for t in _kiwi().tokenize(text))
+
+
+def _analyse(text: str) -> tuple[tuple[str, str], ...]:
+    return _analysed(unify(normalise(text).text))
+
+
+def keywords(text: str) -> tuple[str, ...]:
+    """Return the nouns that carry a message, in order, each once.
+
+    >>> keywords("급식카드 되는 치킨집 추천해줘")
+    ('급식카드', '치킨집', '추천')
+    """
+    found: dict[str, None] = {}
+    for form, tag in _analyse(text):
+        if tag in _KEYWORD and form not in _DULL and (len(form) > 1 or tag == "NNG"):
+            found.setdefault(form)
+    return tuple(found)
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Return content morphemes for BM25, lower case, compounds also by their first part.
+
+    >>> tokens("관악구 치킨집 추천해줘")
+    ('관악구', '치킨집', '치킨', '추천')
+    """
+    out: list[str] = []
+    for form, tag in _analyse(text.lower()):
+        if tag not in _CONTENT or form in _DULL:
+            continue
+        out.append(form)
+        for ending in _SPLIT:
+            if form.endswith(ending) and len(form) > len(ending) + 1:
+                out.append(form.removesuffix(ending))
+    return tuple(out)
