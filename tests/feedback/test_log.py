@@ -1,0 +1,197 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from naviyam.clock import FakeClock, SystemClock
+from naviyam.errors import InputError
+from naviyam.feedback.log import AppendLog
+from naviyam.feedback.reader import read_events, read_tombstones
+from naviyam.feedback.segments import iterate, list_segments, read_segment
+
+ROOT = Path(__file__).parents[2]
+WRITER = r"""
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from naviyam.clock import SystemClock
+from naviyam.feedback.log import AppendLog
+
+log = AppendLog(Path(sys.argv[1]), clock=SystemClock(), window_s=0.001, max_records=40)
+run = sys.argv[2]
+def one(i):
+    key = f"{run}-{i // 2}"  # every key comes twice
+    duplicate = log.append({"idempotency_key": key, "n": i}).result()
+    os.write(1, f"{key} {int(duplicate)}\n".encode())  # one write: threads do not interleave
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(one, range(100_000)))
+"""
+
+
+def make_log(folder: Path, **options: object) -> AppendLog:
+    return AppendLog(folder, clock=SystemClock(), window_s=0.001, **options)  # type: ignore[arg-type]
+
+
+def test_what_is_acknowledged_is_read_back_once_after_kill_9(tmp_path: Path) -> None:
+    folder = tmp_path / "feedback"
+    rng = random.Random(5)
+    acknowledged: set[str] = set()
+    for run in range(15):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(folder), str(run)],
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+        )
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        time.sleep(rng.uniform(0.0, 0.12))
+        process.send_signal(signal.SIGKILL)
+        lines = [first, *process.stdout.read().splitlines()]
+        process.wait()
+        acknowledged |= {line.split()[0] for line in lines if len(line.split()) == 2}
+    records = list(read_events(tmp_path, "feedback"))
+    keys = [r["idempotency_key"] for r in records]
+    assert len(acknowledged) > 15
+    assert acknowledged <= set(keys)
+    assert len(keys) == len(set(keys))
+    assert all(r["schema_version"] == 1 for r in records)
+
+
+def test_a_key_is_a_duplicate_after_a_restart_and_in_another_process(tmp_path: Path) -> None:
+    first, second = make_log(tmp_path), make_log(tmp_path)
+    assert first.append({"idempotency_key": "k"}).result() is False
+    assert second.append({"idempotency_key": "k"}).result() is True
+    first.close()
+    second.close()
+    again = make_log(tmp_path)
+    assert again.append({"idempotency_key": "k"}).result() is True
+    again.close()
+    assert len(list(iterate(tmp_path))) == 1
+
+
+def test_the_key_table_is_rebuilt_from_the_segments(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    log.append({"idempotency_key": "k"}).result()
+    log.close()
+    for path in tmp_path.glob("keys.db*"):
+        path.unlink()
+    log = make_log(tmp_path)
+    assert log.append({"idempotency_key": "k"}).result() is True
+    log.close()
+
+
+def test_the_same_key_at_once_from_many_threads_counts_once(tmp_path: Path) -> None:
+    logs = [make_log(tmp_path), make_log(tmp_path)]
+    answers: list[bool] = []
+    threads = [
+        threading.Thread(
+            target=lambda i=i: answers.append(
+                logs[i % 2].append({"idempotency_key": "same"}).result()
+            )
+        )
+        for i in range(16)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for log in logs:
+        log.close()
+    assert sorted(answers) == [False] + [True] * 15
+    assert len(list(iterate(tmp_path))) == 1
+
+
+def test_a_torn_last_line_is_left_out_and_counted(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    log.append({"n": 1}).result()
+    log.close()
+    (path,) = list_segments(tmp_path)
+    with path.open("ab") as file:
+        file.write(b'{"n": 2')
+    segment = read_segment(path)
+    assert [r["n"] for r in segment.records] == [1]
+    assert segment.torn == 1
+
+
+def test_segments_close_by_count_and_by_age(tmp_path: Path) -> None:
+    log = make_log(tmp_path / "count", max_records=2)
+    for n in range(5):
+        log.append({"n": n}).result()
+    log.close()
+    assert len(list_segments(tmp_path / "count")) == 3
+    clock = FakeClock(current=datetime(2026, 11, 1, tzinfo=UTC))
+    log = AppendLog(tmp_path / "age", clock=clock, window_s=0.0)
+    log.append({"n": 1}).result()
+    clock.advance(901)
+    log.append({"n": 2}).result()
+    log.append({"n": 3}).result()
+    log.close()
+    assert len(list_segments(tmp_path / "age")) == 2
+
+
+def test_a_segment_of_a_living_writer_is_not_adopted(tmp_path: Path) -> None:
+    first = make_log(tmp_path)
+    first.append({"n": 1}).result()
+    second = make_log(tmp_path)
+    assert [p.name.endswith(".open.jsonl") for p in list_segments(tmp_path)] == [True]
+    first.append({"n": 2}).result()
+    first.close()
+    second.close()
+    assert [r["n"] for r in iterate(tmp_path)] == [1, 2]
+
+
+def test_a_record_that_is_no_json_is_refused_and_the_log_goes_on(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    with pytest.raises(InputError, match="JSON"):
+        log.append({"n": float("nan")})
+    log.append({"n": 1}).result()
+    log.close()
+
+
+def test_a_write_that_fails_is_reported_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = make_log(tmp_path)
+    log.append({"n": 1}).result()
+    real = os.fdatasync
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fdatasync", full)
+    failed = log.append({"n": 2, "idempotency_key": "k"})
+    with pytest.raises(OSError, match="No space"):
+        failed.result()
+    monkeypatch.setattr(os, "fdatasync", real)
+    assert log.append({"n": 3, "idempotency_key": "k"}).result() is False
+    log.close()
+    assert [r["n"] for r in iterate(tmp_path)] == [1, 3]
+
+
+def test_readers_honour_tombstones(tmp_path: Path) -> None:
+    def write(kind: str, *records: dict[str, str]) -> None:
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "1.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+
+    day = "2026-11-0{}T00:00:00+00:00".format
+    write(
+        "interactions",
+        {"user_id": "a", "recorded_at": day(1)},
+        {"user_id": "a", "recorded_at": day(3)},
+        {"user_id": "b", "recorded_at": day(1)},
+    )
+    write("tombstones", {"user_id": "a", "recorded_at": day(2)})
+    left = [(r["user_id"], r["recorded_at"]) for r in read_events(tmp_path, "interactions")]
+    assert left == [("a", day(3)), ("b", day(1))]
+    assert set(read_tombstones(tmp_path)) == {"a"}
