@@ -57,7 +57,8 @@ def _wish(sort: str | None, request: RankRequest, catalog: Catalog, batch: Featu
     if sort == "popular":
         counts = 0.6 * batch.shop_orders + 0.4 * catalog.view_count[request.rows]
         funnel = request.funnel_scores[:, _POPULARITY]
-        return -(counts + funnel) if counts.any() else -funnel.astype(np.float64)
+        popularity: F64 = counts + funnel if counts.any() else np.asarray(funnel, np.float64)
+        return -popularity
     return np.zeros(len(request.rows))
 
 

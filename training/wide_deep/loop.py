@@ -1,0 +1,187 @@
+"""The plain training loop of the ranker: one process, no Ray. Same data, seed and threads give the same weights."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from naviyam import versions
+from naviyam.evaluation.ranking import RankingReport, auc, expected_calibration_error, report
+from naviyam.features.build import Features
+from naviyam.features.spec import FUNNEL_SCORES, WIDE_INDEX, schema_hash
+from naviyam.ranker.artifact import WEIGHTS_FILE, ModelCard, file_digests
+from naviyam.settings import RankerTraining
+from training.wide_deep.dataset import Prepared, Split
+from training.wide_deep.network import Batch, WideDeep
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trained:
+    """A trained network, the mean training loss of every epoch, and its held-out figures."""
+
+    network: WideDeep
+    losses: tuple[float, ...]
+    metrics: Mapping[str, Any]
+    reports: Mapping[str, RankingReport]
+
+
+def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> Trained:
+    """Train `options.epochs` epochs on the earlier part and evaluate on the later one.
+
+    `threads` becomes the process's torch thread count.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(options.seed)
+    network = WideDeep(
+        prepared.tables.vocabulary,
+        query_dimension=prepared.train.features.query.shape[1],
+        dropout=options.dropout,
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate, fused=True)
+    data = to_tensors(prepared.train.features)
+    label = torch.from_numpy(prepared.train.samples.label)
+    weight = torch.from_numpy(prepared.train.samples.weight)
+    weight = weight / weight.mean()
+    losses = tuple(
+        _epoch(network, optimizer, data, label, weight, options.batch_size)
+        for _ in range(options.epochs)
+    )
+    network.eval()
+    metrics, reports = evaluate(network, prepared)
+    return Trained(network=network, losses=losses, metrics=metrics, reports=reports)
+
+
+def to_tensors(features: Features) -> Batch:
+    """Return the features as tensors, ids as int64, one query per row."""
+    n = len(features.wide)
+    query = np.broadcast_to(features.query, (n, features.query.shape[1]))
+    return Batch(
+        wide=torch.from_numpy(features.wide),
+        numeric=torch.from_numpy(features.numeric),
+        user=torch.from_numpy(features.user.astype(np.int64)),
+        shop=torch.from_numpy(features.shop.astype(np.int64)),
+        category=torch.from_numpy(features.category.astype(np.int64)),
+        brand=torch.from_numpy(features.brand.astype(np.int64)),
+        query=torch.from_numpy(np.ascontiguousarray(query)),
+    )
+
+
+def predict(network: WideDeep, features: Features) -> F32:
+    """Return the probabilities [n] of a network in evaluation mode."""
+    with torch.inference_mode():
+        out: F32 = torch.sigmoid(network(to_tensors(features))).numpy()
+    return out
+
+
+def evaluate(
+    network: WideDeep, prepared: Prepared
+) -> tuple[dict[str, Any], dict[str, RankingReport]]:
+    """Return the held-out figures and, over the same pools, the reports of the model and two baselines."""
+    pools = prepared.pools
+    popularity = (
+        pools.features.wide[:, WIDE_INDEX["order_volume"]]
+        + 1e-3 * pools.features.wide[:, FUNNEL_SCORES.stop - 1]
+    )
+    chance = np.random.default_rng(0).random(len(popularity))
+    reports = {
+        "wide_deep": _report(predict(network, pools.features), pools, prepared),
+        "popularity": _report(popularity, pools, prepared),
+        "random": _report(chance, pools, prepared),
+    }
+    scores = predict(network, prepared.test.features)
+    liked = prepared.test.samples.label > 0
+    metrics = {
+        "auc": round(auc(scores, liked), 4),
+        "ece": round(expected_calibration_error(scores, liked), 4),
+        "log_loss": round(_log_loss(scores, liked), 4),
+        "candidate_recall": prepared.card["candidate_recall"],
+        "ranking": {name: r.to_dict() for name, r in reports.items()},
+    }
+    return metrics, reports
+
+
+def save(
+    root: Path,
+    version: str,
+    trained: Trained,
+    prepared: Prepared,
+    *,
+    encoder: str,
+    seed: int,
+    code_version: str,
+    parent: str | None = None,
+) -> Path:
+    """Publish weights, feature tables and `model.json` as a version under `root`; return its folder."""
+
+    def write(folder: Path) -> None:
+        prepared.tables.save(folder)
+        save_file(tensors_of(trained.network), folder / WEIGHTS_FILE)
+        ModelCard(
+            version=version,
+            parent=parent,
+            base=None,
+            dataset_hash=str(prepared.card["hash"]),
+            metrics=trained.metrics,
+            feature_schema_hash=schema_hash(),
+            encoder=encoder,
+            encoder_dimension=int(prepared.train.features.query.shape[1]),
+            code_version=code_version,
+            seed=seed,
+            simulated=bool(prepared.card["simulated"]),
+            digests=file_digests(folder),
+        ).save(folder)
+
+    return versions.publish(root, version, write)
+
+
+def tensors_of(network: WideDeep) -> dict[str, torch.Tensor]:
+    """Return the parameters by name, contiguous float32, as `ranker.artifact.shapes` lists them."""
+    return {k: v.detach().contiguous().float() for k, v in network.state_dict().items()}
+
+
+def _epoch(
+    network: WideDeep,
+    optimizer: torch.optim.Optimizer,
+    data: Batch,
+    label: torch.Tensor,
+    weight: torch.Tensor,
+    batch_size: int,
+) -> float:
+    network.train()
+    total = 0.0
+    for index in torch.randperm(len(label)).split(batch_size):
+        optimizer.zero_grad(set_to_none=True)
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            network(data.take(index)), label[index], weight=weight[index]
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += float(loss.detach()) * len(index)
+    if not math.isfinite(total):
+        raise ArithmeticError("the loss is not finite; lower ranker_training.learning_rate")
+    return total / max(len(label), 1)
+
+
+def _report(scores: npt.NDArray[Any], pools: Split, prepared: Prepared) -> RankingReport:
+    return report(
+        scores,
+        relevant=pools.samples.label > 0,
+        groups=pools.samples.session,
+        items=pools.samples.shop,
+        kinds=pools.category,
+        catalog_size=prepared.catalog_size,
+    )
+
+
+def _log_loss(scores: F32, liked: npt.NDArray[np.bool_]) -> float:
+    p = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(liked, np.log(p), np.log(1 - p))))

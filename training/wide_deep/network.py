@@ -1,0 +1,106 @@
+"""The Wide & Deep network in torch (Cheng et al. 2016), with the inputs of `naviyam.features.spec`. No loop, no files."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from naviyam.features.spec import (
+    BRAND_EMBEDDING,
+    CATEGORY_EMBEDDING,
+    HIDDEN,
+    NUMERIC,
+    QUERY_PROJECTION,
+    SHOP_EMBEDDING,
+    USER_EMBEDDING,
+    WIDE,
+)
+from naviyam.features.vocabulary import UNKNOWN_ROW, Vocabulary
+
+ID_START = 0.02
+"""Spread of a new embedding: small, so that an id nobody has behaviour for says little."""
+
+QUERY_START = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """Tensors of n rows: `wide` [n, 50], `numeric` [n, 10], ids int64 [n], `query` [n, d]."""
+
+    wide: Tensor
+    numeric: Tensor
+    user: Tensor
+    shop: Tensor
+    category: Tensor
+    brand: Tensor
+    query: Tensor
+
+    def take(self, index: Tensor) -> "Batch":
+        """Return the rows at `index`."""
+        return Batch(
+            wide=self.wide[index],
+            numeric=self.numeric[index],
+            user=self.user[index],
+            shop=self.shop[index],
+            category=self.category[index],
+            brand=self.brand[index],
+            query=self.query[index],
+        )
+
+
+class WideDeep(nn.Module):
+    """wide + MLP over embeddings, projected query and numbers; returns logits [n].
+
+    While training, ids become the unknown one with probability `id_dropout`: that teaches the unknown embedding and
+    keeps the deep part from leaning on ids alone.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        *,
+        query_dimension: int,
+        dropout: float,
+        id_dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.id_dropout = id_dropout
+        self.wide = nn.Linear(len(WIDE), 1, bias=False)
+        self.user = nn.Embedding(vocabulary.size("users"), USER_EMBEDDING)
+        self.shop = nn.Embedding(vocabulary.size("shops"), SHOP_EMBEDDING)
+        self.category = nn.Embedding(vocabulary.size("categories"), CATEGORY_EMBEDDING)
+        self.brand = nn.Embedding(vocabulary.size("brands"), BRAND_EMBEDDING)
+        self.query = nn.Linear(query_dimension, QUERY_PROJECTION, bias=False)
+        joined = USER_EMBEDDING + SHOP_EMBEDDING + CATEGORY_EMBEDDING + BRAND_EMBEDDING
+        sizes = (joined + QUERY_PROJECTION + len(NUMERIC), *HIDDEN, 1)
+        self.deep = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.drop = nn.Dropout(dropout)
+        with torch.no_grad():
+            self.wide.weight.copy_(torch.tensor([[feature.start for feature in WIDE]]))
+            for table in (self.user, self.shop, self.brand):
+                table.weight.normal_(std=ID_START)
+            self.query.weight.normal_(std=QUERY_START)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the logits [n]."""
+        x = torch.cat(
+            [
+                self.user(self._dropped(batch.user)),
+                self.shop(self._dropped(batch.shop)),
+                self.category(batch.category),
+                self.brand(self._dropped(batch.brand)),
+                self.query(batch.query),
+                batch.numeric,
+            ],
+            dim=1,
+        )
+        for layer in self.deep[:-1]:
+            x = self.drop(torch.relu(layer(x)))
+        logits: Tensor = (self.wide(batch.wide) + self.deep[-1](x)).squeeze(1)
+        return logits
+
+    def _dropped(self, ids: Tensor) -> Tensor:
+        if not self.training or not self.id_dropout:
+            return ids
+        return ids.masked_fill(torch.rand(ids.shape) < self.id_dropout, UNKNOWN_ROW)
