@@ -3,6 +3,7 @@
 A deployment hands the pipeline handle-backed ports, a test or a small machine in-process ones.
 """
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from naviyam.conversation import Turns
@@ -32,6 +33,10 @@ class Retriever(Protocol):
     """Stage 5A."""
 
     async def retrieve(self, request: SearchRequest) -> Retrieved: ...
+
+    async def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
+        """Return which single wish to give up where nothing fits, most useful first (`budget_max:7000`)."""
+        ...
 
 
 class FunnelSource(Protocol):
@@ -73,4 +78,12 @@ class EventSink(Protocol):
 
     async def feedback(self, record: dict[str, Any]) -> bool:
         """Record a feedback once per `idempotency_key`; return True if it was there already."""
+        ...
+
+    async def operator(self, record: dict[str, Any]) -> None:
+        """Record what an operator must see (a call for help), without a text and without a user."""
+        ...
+
+    async def forget(self, user_id: str, *, at: datetime) -> None:
+        """Mark every record of a user up to `at` as gone; readers honour it."""
         ...

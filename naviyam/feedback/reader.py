@@ -11,6 +11,7 @@ from naviyam.feedback.segments import iterate
 INTERACTIONS = "interactions"
 FEEDBACK = "feedback"
 TOMBSTONES = "tombstones"
+OPERATOR = "operator"
 
 
 def read_events(events: Path, kind: str) -> Iterator[dict[str, Any]]:

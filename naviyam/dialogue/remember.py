@@ -1,0 +1,49 @@
+"""What memory keeps after a turn. Pure."""
+
+from collections.abc import Sequence
+
+from naviyam.conversation import Turns
+from naviyam.recommendation import Recommendation
+from naviyam.request import Filters, Intent, Understanding
+
+_OPENINGS_KEPT = 6
+_SHOWN_KEPT = 60
+
+
+def remember(
+    turns: Turns,
+    *,
+    understanding: Understanding,
+    filters: Filters,
+    shown: Sequence[Recommendation],
+    opening: str,
+    place: str | None,
+    searched: bool,
+) -> Turns:
+    """Return memory after an answer.
+
+    A search replaces the wish and what was shown; small talk, help and facts on one shop leave both, so that "더 싼 데는?" after
+    a thank-you still means the shops before it. `shown_before` grows while a wish is refined and starts again with a
+    new one.
+    """
+    openings = tuple(o for o in (*turns.openings, opening) if o)[-_OPENINGS_KEPT:]
+    if not searched:
+        return Turns(
+            last_understanding=turns.last_understanding,
+            last_shown=turns.last_shown,
+            filters=turns.filters,
+            shown_before=turns.shown_before,
+            openings=openings,
+            place=place or turns.place,
+        )
+    refined = understanding.intent is Intent.REFINE
+    before = turns.shown_before if refined else ()
+    new = tuple(r.shop_id for r in shown if r.shop_id not in before)
+    return Turns(
+        last_understanding=understanding,
+        last_shown=tuple(shown) or (turns.last_shown if refined else ()),
+        filters=filters,
+        shown_before=(*before, *new)[-_SHOWN_KEPT:],
+        openings=openings,
+        place=place or turns.place,
+    )

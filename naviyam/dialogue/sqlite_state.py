@@ -1,0 +1,162 @@
+"""Profiles and conversation memory in one SQLite file that every ingress process of a machine shares.
+
+Chosen over a state actor: no extra hop on the hot path (a read or write is some 0.1 ms), it survives a restart of the
+ingress (a child's "더 싼 데는?" still works), and deletion is one transaction. WAL, synchronous=NORMAL for
+memory, which may lose its last moments in a power cut, and FULL for profiles and deletions. One machine's disk
+only: a cluster of several needs another implementation of the same ports.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from naviyam.clock import Clock
+from naviyam.conversation import Turns
+from naviyam.dialogue.codec import dump_profile, dump_turns, load_profile, load_turns
+from naviyam.request import UserProfile
+
+_T = TypeVar("_T")
+_LOCK_WAIT_S = 5.0
+_SWEEP_EVERY = 500
+"""Saves between two removals of what has expired."""
+
+
+class _Database:
+    """A connection owned by one thread, asked from an event loop."""
+
+    def __init__(self, path: Path, schema: str, *, synchronous: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=path.stem)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def connect() -> sqlite3.Connection:
+            connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={synchronous}")
+            connection.execute(schema)
+            return connection
+
+        self._connection = self._thread.submit(connect).result()
+
+    async def ask(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, work, self._connection)
+
+    async def one(self, statement: str, *values: Any) -> tuple[Any, ...] | None:
+        def work(connection: sqlite3.Connection) -> tuple[Any, ...] | None:
+            row: tuple[Any, ...] | None = connection.execute(statement, values).fetchone()
+            return row
+
+        return await self.ask(work)
+
+    def close(self) -> None:
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+
+class SqliteMemory:
+    """Conversation memory shared by processes; times are wall-clock seconds, so they mean the same in each."""
+
+    def __init__(self, path: Path, clock: Clock, *, ttl_s: float, max_sessions: int) -> None:
+        self._clock = clock
+        self._ttl_s = ttl_s
+        self._max_sessions = max_sessions
+        self._saves = 0
+        self._database = _Database(
+            path,
+            "CREATE TABLE IF NOT EXISTS memory (user_id TEXT, session_id TEXT, saved REAL, turns TEXT,"
+            " PRIMARY KEY (user_id, session_id)) WITHOUT ROWID",
+            synchronous="NORMAL",
+        )
+
+    async def load(self, user_id: str, session_id: str) -> Turns:
+        row = await self._database.one(
+            "SELECT turns FROM memory WHERE user_id = ? AND session_id = ? AND saved >= ?",
+            user_id,
+            session_id,
+            self._clock.now().timestamp() - self._ttl_s,
+        )
+        return Turns() if row is None else load_turns(row[0])
+
+    async def save(self, user_id: str, session_id: str, turns: Turns) -> None:
+        now = self._clock.now().timestamp()
+        await self._database.one(
+            "INSERT OR REPLACE INTO memory VALUES (?, ?, ?, ?)",
+            user_id,
+            session_id,
+            now,
+            dump_turns(turns),
+        )
+        self._saves += 1
+        if self._saves % _SWEEP_EVERY == 0:
+            await self._sweep(now)
+
+    async def forget(self, user_id: str) -> None:
+        await self._database.one("DELETE FROM memory WHERE user_id = ?", user_id)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    async def _sweep(self, now: float) -> None:
+        await self._database.one("DELETE FROM memory WHERE saved < ?", now - self._ttl_s)
+        await self._database.one(
+            "DELETE FROM memory WHERE saved < (SELECT saved FROM memory ORDER BY saved DESC LIMIT 1 OFFSET ?)",
+            self._max_sessions,
+        )
+
+
+class SqliteProfiles:
+    """Profiles that were set or deleted here; anyone else's comes from the catalogue's users through `seed`.
+
+    A forgotten user who comes back is a stranger: the profile carries another id than the pseudonym, one that
+    no history knows, so that nothing learned before is used again.
+    """
+
+    def __init__(self, path: Path, seed: Callable[[str], UserProfile | None]) -> None:
+        self.seed = seed
+        self._database = _Database(
+            path,
+            "CREATE TABLE IF NOT EXISTS profiles (user_id TEXT PRIMARY KEY, profile TEXT, forgotten INTEGER)"
+            " WITHOUT ROWID",
+            synchronous="FULL",
+        )
+
+    async def get(self, user_id: str) -> UserProfile | None:
+        row = await self._database.one(
+            "SELECT profile, forgotten FROM profiles WHERE user_id = ?", user_id
+        )
+        if row is None:
+            return self.seed(user_id)
+        text, forgotten = row
+        alias = stranger_id(user_id) if forgotten else user_id
+        if text is None:
+            return UserProfile(user_id=alias)
+        return replace(load_profile(text), user_id=alias)
+
+    async def put(self, profile: UserProfile) -> None:
+        user_id = profile.user_id.removesuffix(_STRANGER)
+        await self._database.one(
+            "INSERT INTO profiles VALUES (?, ?, 0)"
+            " ON CONFLICT (user_id) DO UPDATE SET profile = excluded.profile",
+            user_id,
+            dump_profile(replace(profile, user_id=user_id)),
+        )
+
+    async def forget(self, user_id: str) -> None:
+        await self._database.one("INSERT OR REPLACE INTO profiles VALUES (?, NULL, 1)", user_id)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+_STRANGER = "-new"
+
+
+def stranger_id(user_id: str) -> str:
+    """Return the id under which a forgotten user is known to search and ranking."""
+    return user_id + _STRANGER

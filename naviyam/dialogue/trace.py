@@ -1,0 +1,49 @@
+"""Time per stage and what went wrong on the way, for one turn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from naviyam.clock import Clock
+from naviyam.dialogue.turn import STAGES
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """Local to one turn. `problems` are stable reasons for a degraded answer, in the order they came."""
+
+    clock: Clock
+    started_s: float
+    stages_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+    parts_ms: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, clock: Clock, received_s: float) -> "Trace":
+        """Begin a turn that arrived at `received_s`; what passed since is the first stage."""
+        trace = cls(clock=clock, started_s=received_s)
+        trace.stages_ms["receive"] = max(0.0, clock.monotonic_s() - received_s) * 1_000
+        return trace
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time inside to a stage of `STAGES`."""
+        began = self.clock.monotonic_s()
+        try:
+            yield
+        finally:
+            self.stages_ms[name] += (self.clock.monotonic_s() - began) * 1_000
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Add the time inside to a part of a stage (`retrieve`, `funnels`)."""
+        began = self.clock.monotonic_s()
+        try:
+            yield
+        finally:
+            spent = (self.clock.monotonic_s() - began) * 1_000
+            self.parts_ms[name] = self.parts_ms.get(name, 0.0) + spent
+
+    def elapsed_s(self) -> float:
+        """Return seconds since the message arrived."""
+        return self.clock.monotonic_s() - self.started_s
