@@ -1,0 +1,157 @@
+"""Stage 5A: dense and lexical ranks over the shops in scope, fused. Filters come before every cut.
+
+The order within the scope: what is known to fit before what is only assumed (`Scope.tier`), then the fused score
+of meaning, words, nearness and the sort that was asked for.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from naviyam.catalog.store import Catalog
+from naviyam.errors import ArtifactError
+from naviyam.retrieval.encoder import Encoder
+from naviyam.retrieval.fusion import Ranking, fuse
+from naviyam.retrieval.index import Index
+from naviyam.retrieval.scope import Scope, Scoper, shared_scoper
+from naviyam.search import Retrieved, SearchRequest
+from naviyam.settings import Settings
+
+_DEPTH = 5
+"""Each list brings so many times the rows asked for."""
+
+_NEAR_WEIGHT = 0.5
+"""Nearness breaks near-ties of meaning; a named dish (two lists) outweighs it."""
+
+_SORT_WEIGHT = 3.0
+"""A sort that was asked for outweighs meaning and words together."""
+
+
+class HybridRetriever:
+    """Stage 5A over one catalogue and its index."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: Index,
+        encoder: Encoder,
+        settings: Settings,
+        *,
+        scoper: Scoper | None = None,
+    ) -> None:
+        if index.card.catalog_version != catalog.version:
+            raise ArtifactError(
+                f"the index is of catalogue {index.card.catalog_version!r}, this is {catalog.version!r}; "
+                "build it again"
+            )
+        self._catalog, self._index, self._encoder = catalog, index, encoder
+        self._settings = settings
+        self._scoper = scoper or shared_scoper(catalog, settings.places)
+
+    def search(self, request: SearchRequest) -> Retrieved:
+        """Return at most `request.top_k` shops, best first; fewer only where fewer fit, none where nothing does.
+
+        Raises:
+            StaleVersionError: the request is of another version of the catalogue.
+        """
+        scope = self._scoper.scope(request)
+        pool = _pool(scope, request.top_k)
+        rows, scores = fuse(self._rankings(request, scope, pool), k=self._settings.retrieval.rrf_k)
+        rows, scores = _complete(rows, scores, pool, scope.tier, request.top_k)
+        tiers = scope.tier[rows]
+        steps = int(tiers.max(initial=0)) + 1
+        ranked = ((steps - 1 - tiers) + scores) / steps
+        order = np.argsort(-ranked, kind="stable")[: request.top_k]
+        return Retrieved(
+            catalog_version=self._catalog.version,
+            rows=rows[order],
+            scores=ranked[order].astype(np.float32),
+            relaxed=scope.relaxed,
+        )
+
+    def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
+        """Return which single wish to give up where nothing fits; see `Scoper.explain_nothing`."""
+        return self._scoper.explain_nothing(request)
+
+    def _rankings(
+        self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
+    ) -> list[Ranking]:
+        settings, depth = self._settings.retrieval, _DEPTH * request.top_k
+        rankings: list[Ranking] = []
+        text = _text(request)
+        if text:
+            mask = np.zeros(self._catalog.size, np.bool_)
+            mask[pool] = True
+            vector = self._encoder.encode_queries([text])[0]
+            rankings.append(
+                (self._index.dense.search(vector, mask, depth)[0], settings.dense_weight)
+            )
+            rankings.append(
+                (self._index.lexical.search(text, mask, depth)[0], settings.lexical_weight)
+            )
+        if scope.distance_m is not None:
+            rankings.append((_lowest(scope.distance_m[pool], pool, depth), _NEAR_WEIGHT))
+        wanted = self._sort_key(request.filters.sort, scope, pool)
+        if wanted is not None:
+            rankings.append((_lowest(wanted, pool, depth), _SORT_WEIGHT))
+        return rankings
+
+    def _sort_key(
+        self, sort: str | None, scope: Scope, rows: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float32] | None:
+        """Return a value per row, lower is better, inf where it is unknown; None without a sort."""
+        catalog, weights = self._catalog, self._settings.funnel
+        if sort == "cheapest":
+            price = catalog.min_price[rows].astype(np.float32)
+            return np.where(price > 0, price, np.inf).astype(np.float32)
+        if sort == "nearest" and scope.distance_m is not None:
+            return scope.distance_m[rows]
+        if sort == "highest_rated":
+            rating = catalog.rating[rows]
+            return np.where(np.isnan(rating), np.inf, -rating).astype(np.float32)
+        if sort == "popular":
+            views, orders = catalog.view_count[rows], catalog.order_count[rows]
+            used = weights.view_weight * views + weights.order_weight * orders
+            return np.where(used > 0, -used, np.inf).astype(np.float32)
+        return None
+
+
+def _pool(scope: Scope, k: int) -> npt.NDArray[np.int32]:
+    """Return the rows of the lowest tiers that together hold `k` shops: what is behind them cannot be shown."""
+    tiers = scope.tier[scope.rows]
+    for tier in np.unique(tiers):
+        if int((tiers <= tier).sum()) >= k:
+            return scope.rows[tiers <= tier]
+    return scope.rows
+
+
+def _text(request: SearchRequest) -> str:
+    """Return what to look for: the query, or the wish's own words where there is none."""
+    filters = request.filters
+    return request.query.strip() or " ".join(
+        word for word in (filters.food_type, filters.category) if word
+    )
+
+
+def _complete(
+    rows: npt.NDArray[np.int32],
+    scores: npt.NDArray[np.float32],
+    pool: npt.NDArray[np.int32],
+    tier: npt.NDArray[np.int8],
+    k: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Add rows that no list brought, the better tiers first, so that `k` come and none is passed over by a worse."""
+    missing = np.setdiff1d(pool, rows)
+    missing = missing[np.argsort(tier[missing], kind="stable")][:k].astype(np.int32)
+    return np.concatenate([rows, missing]), np.concatenate(
+        [scores, np.zeros(len(missing), np.float32)]
+    )
+
+
+def _lowest(
+    values: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], depth: int
+) -> npt.NDArray[np.int32]:
+    """Return the rows of the `depth` lowest finite values, lowest first."""
+    finite = np.flatnonzero(np.isfinite(values))
+    order = finite[np.argsort(values[finite], kind="stable")[:depth]]
+    out: npt.NDArray[np.int32] = rows[order].astype(np.int32)
+    return out
