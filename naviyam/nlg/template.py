@@ -1,0 +1,149 @@
+"""The template writer: composes an answer from `style`, slot by slot. Always right, never late.
+
+The same composition with a free random source makes the first training targets of the `nlg` adapter.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+
+from naviyam.nlg import style
+from naviyam.nlg.brief import MAX_SHOWN, SLOT, Situation, WriteRequest, realise, slot_values
+from naviyam.nlg.prompt import card_claimed, flags
+from naviyam.request import Emotion, Intent
+
+
+def compose(request: WriteRequest, rng: random.Random) -> list[str]:
+    """Return the answer as sentences over slots: an opening, one or two per shop, an ending."""
+    values = slot_values(request)
+    if request.situation is Situation.SELECT:
+        return [_pick(style.SELECT if "%1" in values else style.SELECT_NO_WALK, values, rng, i=1)]
+    sentences = [_opening(request, values, rng)]
+    if request.situation is Situation.SHOP:
+        sentences = []
+    shown = request.recommendations[:MAX_SHOWN]
+    for i in range(1, len(shown) + 1):
+        sentences.append(_shop(values, i, rng))
+        sentences.extend(_claims(request, values, i, rng))
+    if request.situation is Situation.SHOP:
+        ending = rng.choice(style.ENDINGS_SHOP)
+    else:
+        ending = rng.choice(style.ENDINGS_ONE if len(shown) == 1 else style.ENDINGS_MANY)
+    return [*sentences, ending]
+
+
+def write_from(request: WriteRequest, rng: random.Random, *, first_shop: int = 1) -> list[str]:
+    """Return finished sentences; with `first_shop` above 1 only those from that shop on (to end a broken answer)."""
+    values = slot_values(request)
+    sentences = compose(request, rng)
+    if first_shop > 1:
+        wanted = {str(i) for i in range(first_shop, MAX_SHOWN + 1)}
+        sentences = [
+            s for s in sentences if {m[2] for m in SLOT.finditer(s)} & wanted or s is sentences[-1]
+        ]
+    return [realise(s, values) for s in sentences]
+
+
+def _opening(request: WriteRequest, values: Mapping[str, str], rng: random.Random) -> str:
+    pool = rng.choice(_opening_pools(request, values) or [style.OPENINGS_PLAIN])
+    fitting = [p for p in pool if _fits(p, values)]
+    fresh = [p for p in fitting if not any(realise(p, values) in o for o in request.turns.openings)]
+    opening = rng.choice(fresh or fitting or style.OPENINGS_PLAIN)
+    emoji = style.EMOJI_BY_WISH.get(values.get("@0", "")) or rng.choice(style.EMOJI_ANY)
+    return f"{opening} {emoji}"
+
+
+def _opening_pools(request: WriteRequest, values: Mapping[str, str]) -> list[Sequence[str]]:
+    """Return the tables an opening may come from; one that fits better stands in it twice."""
+    u = request.understanding
+    shown = request.recommendations[:MAX_SHOWN]
+    pools: list[Sequence[str]] = []
+    if request.situation is Situation.CHEAPER:
+        return [style.OPENINGS_CHEAPER]
+    if request.situation is Situation.OTHERS:
+        return [style.OPENINGS_OTHERS]
+    by_mood = {
+        Emotion.HUNGRY: style.OPENINGS_HUNGRY,
+        Emotion.TIRED: style.OPENINGS_TIRED,
+        Emotion.UPSET: style.OPENINGS_UPSET,
+    }
+    if u.emotion in by_mood:
+        return [by_mood[u.emotion]]
+    if u.intent is Intent.OPEN_NOW_INQUIRY and all(r.open_now for r in shown):
+        return [style.OPENINGS_OPEN]
+    if u.intent is Intent.GOOD_SHOP_INQUIRY and all(r.is_good_influence_shop for r in shown):
+        return [style.OPENINGS_GOOD]
+    if card_claimed(request):
+        pools += [style.OPENINGS_CARD] * 2
+    if "$0" in values:
+        pools += [style.OPENINGS_BUDGET] * 2
+    if "@0" in values:
+        pools += [style.OPENINGS_WISH] * 2
+    if with_whom := style.OPENINGS_WITH.get(u.filters.companion or ""):
+        pools += [with_whom] * 2
+    if when := style.OPENINGS_TIME.get(u.filters.time_of_day or ""):
+        pools += [when] * 2
+    if u.intent is Intent.NEARBY_INQUIRY and not request.relaxed and "%1" in values:
+        pools.append(style.OPENINGS_NEAR)
+    return pools
+
+
+def _shop(values: Mapping[str, str], i: int, rng: random.Random) -> str:
+    menu, distance = f"#{i}" in values, f"%{i}" in values
+    tables: tuple[Sequence[str], ...]
+    if i == 1:
+        tables = style.SHOP_MENU_WALK, style.SHOP_MENU, style.SHOP_WALK, style.SHOP_NAME
+    else:
+        tables = style.LATER_MENU_WALK, style.LATER_MENU, style.LATER_WALK, style.LATER_NAME
+    table = (
+        tables[0]
+        if menu and distance
+        else tables[1]
+        if menu
+        else tables[2]
+        if distance
+        else tables[3]
+    )
+    return _pick(table, values, rng, i=i)
+
+
+def _claims(
+    request: WriteRequest, values: Mapping[str, str], i: int, rng: random.Random
+) -> list[str]:
+    """Return at most one or two short claims on shop `i`, each covered by a flag or a slot."""
+    found: list[str] = []
+    if request.situation is Situation.SHOP:
+        if f"^{i}" in values:
+            found.append(_pick(style.SHOP_ADDRESS, values, rng, i=i))
+        if f"&{i}" in values:
+            found.append(_at(style.CLAIM_OPEN[0], i))
+        if f"#{i}" not in values:
+            found.append(rng.choice(style.CLAIM_NO_MENU))
+        return found
+    if i == 1 and "$9" in values:
+        return [rng.choice(style.CLAIM_SAVED)]
+    asked_open = request.understanding.intent is Intent.OPEN_NOW_INQUIRY or (
+        request.understanding.filters.open_now is True
+    )
+    if f"&{i}" in values and (asked_open or rng.random() < 0.3):
+        found.append(_at(style.CLAIM_OPEN[0], i))
+    claims = flags(request, i)
+    if "good" in claims and request.understanding.intent is not Intent.GOOD_SHOP_INQUIRY:
+        found.append(rng.choice(style.CLAIM_GOOD))
+    elif "near" in claims and rng.random() < 0.6:
+        found.append(rng.choice(style.CLAIM_NEAR))
+    elif "cheap" in claims and rng.random() < 0.6:
+        found.append(rng.choice(style.CLAIM_CHEAP))
+    return found[:2]
+
+
+def _pick(table: Sequence[str], values: Mapping[str, str], rng: random.Random, *, i: int) -> str:
+    candidates = [_at(p, i) for p in table]
+    return rng.choice([p for p in candidates if _fits(p, values)] or candidates[-1:])
+
+
+def _at(phrase: str, i: int) -> str:
+    return SLOT.sub(lambda m: m[0] if m[2] in "09" else f"{m[1]}{i}", phrase)
+
+
+def _fits(phrase: str, values: Mapping[str, str]) -> bool:
+    return all(m[0] in values for m in SLOT.finditer(phrase))

@@ -1,0 +1,256 @@
+"""Stage 7: turns recommendations into checked sentences, streamed as they come.
+
+The language model writes over slots; each sentence is filled, checked against the facts and polished before it
+leaves. When the model is late, full, dead or wrong, the template writer finishes the answer, and `Written` says why.
+What must be said whatever the model writes (unknown card, unknown hours, over the limit, allergies, loosened wishes)
+is said by fixed notices.
+"""
+
+import asyncio
+import random
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from naviyam.clock import Clock
+from naviyam.errors import DeadlineError, NaviyamError, OverloadedError
+from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, realise, slot_values
+from naviyam.nlg.generator import Generator
+from naviyam.nlg.grounding import Facts, facts_of, named_shops, violations
+from naviyam.nlg.notices import after_shop, after_text, before_text
+from naviyam.nlg.prompt import Layout, build_prompt
+from naviyam.nlg.template import write_from
+from naviyam.settings import Writing
+from naviyam.text.easy import friendly
+
+WrittenBy = Literal["llm", "template", "mixed"]
+_BOUNDARY = re.compile(r"(?<=[.!?~])(?=\s)|(?<=[.!?~])(?=[@가-힣])|\n+")
+_EMOJI = re.compile(r"^[\U0001F300-\U0001FAFF\u2600-\u27BF\uFE0F\u200d\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A finished piece of the answer; `text` starts with a space unless it is the first."""
+
+    text: str
+    by: Literal["llm", "template", "notice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The end of an answer: the whole text and how it came about."""
+
+    text: str
+    written_by: WrittenBy
+    degraded_reason: str | None = None
+    rejected: tuple[str, ...] = ()
+    """Why sentences of the model were held back, one entry per reason."""
+
+    opening: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Draft:
+    """What has been said so far; local to one `write`."""
+
+    request: WriteRequest
+    facts: Facts
+    parts: list[Sentence]
+    named: set[int]
+    current: int | None = None
+    emoji_left: int = 2
+
+    def add(self, text: str, by: Literal["llm", "template", "notice"]) -> Sentence:
+        polished = friendly(text, max_emoji=self.emoji_left).strip()
+        self.emoji_left = max(0, self.emoji_left - _count_emoji(polished))
+        piece = Sentence(f" {polished}" if self.parts else polished, by)
+        self.parts.append(piece)
+        return piece
+
+    def text(self) -> str:
+        return "".join(p.text for p in self.parts)
+
+
+class Writer:
+    """Writes answers. Without a generator every answer comes from the template."""
+
+    def __init__(
+        self,
+        settings: Writing,
+        generator: Generator | None,
+        clock: Clock,
+        *,
+        layout: Layout = "compact",
+    ) -> None:
+        self._settings = settings
+        self._generator = generator
+        self._clock = clock
+        self._layout: Layout = layout
+
+    async def write(self, request: WriteRequest) -> AsyncIterator[Sentence | Written]:
+        """Yield sentences as they are ready and a `Written` at the end. Closing it cancels the model's work."""
+        draft = _Draft(
+            request=request,
+            facts=facts_of(request),
+            parts=[],
+            named=set(),
+            emoji_left=self._settings.max_emoji,
+        )
+        for text in before_text(request):
+            yield draft.add(text, "notice")
+        rejected: list[str] = []
+        reason: str | None = "llm_disabled" if self._generator is None else None
+        if self._generator is not None:
+            try:
+                async with aclosing(self._model_sentences(request)) as sentences:
+                    async for slotted in sentences:
+                        faults = self._faults(slotted, draft)
+                        if faults:
+                            rejected.extend(faults)
+                            if faults != ("repeated",):
+                                reason = f"ungrounded:{faults[0]}"
+                                break
+                            continue
+                        for piece in self._say(slotted, draft):
+                            yield piece
+            except OverloadedError:
+                reason = "llm_overloaded"
+            except (DeadlineError, TimeoutError):
+                reason = "llm_late"
+            except NaviyamError:
+                reason = "llm_unavailable"
+        for piece in self._finish(draft, reason):
+            yield piece
+        for text in after_text(request):
+            yield draft.add(text, "notice")
+        yield self._written(draft, reason, rejected)
+
+    def _say(self, slotted: str, draft: _Draft) -> list[Sentence]:
+        """Add a checked sentence of the model, and the notices its shop calls for."""
+        count = len(draft.request.recommendations[:MAX_SHOWN])
+        new = [i for i in named_shops(slotted, count) if i not in draft.named]
+        pieces = [draft.add(realise(slotted, slot_values(draft.request)), "llm")]
+        for i in named_shops(slotted, count):
+            draft.named.add(i)
+            draft.current = i
+        for i in new:
+            pieces += [draft.add(t, "notice") for t in after_shop(draft.request, i)]
+        return pieces
+
+    def _faults(self, slotted: str, draft: _Draft) -> tuple[str, ...]:
+        values = slot_values(draft.request)
+        unknown = [m[0] for m in SLOT.finditer(slotted) if m[0] not in values]
+        if unknown:
+            return ("unknown_slot",)
+        text = realise(slotted, values)
+        if any(p.text.strip() == text.strip() for p in draft.parts):
+            return ("repeated",)
+        return violations(text, slotted, draft.facts, current=draft.current)
+
+    def _finish(self, draft: _Draft, reason: str | None) -> list[Sentence]:
+        """Let the template say what the model did not: the shops not named yet, and an ending after a break."""
+        request = draft.request
+        count = len(request.recommendations[:MAX_SHOWN])
+        missing = [i for i in range(1, count + 1) if i not in draft.named]
+        spoken = any(p.by == "llm" for p in draft.parts)
+        if not missing and (reason is None or count == 0):
+            return []
+        first = missing[0] if missing and spoken else (count + 1 if spoken else 1)
+        sentences = write_from(request, random.Random(request.seed), first_shop=first)
+        if spoken and reason is None and missing:
+            sentences = sentences[:-1]  # the model has ended the answer already
+        pieces = []
+        for text in sentences:
+            pieces.append(draft.add(text, "template"))
+        for i in missing:
+            pieces += [draft.add(t, "notice") for t in after_shop(request, i)]
+        return pieces
+
+    def _written(self, draft: _Draft, reason: str | None, rejected: list[str]) -> Written:
+        by = {p.by for p in draft.parts} - {"notice"}
+        written_by: WrittenBy = "mixed" if len(by) == 2 else "llm" if by == {"llm"} else "template"
+        if written_by == "mixed" and reason is None:
+            reason = "incomplete"
+        opening = next((p.text.strip() for p in draft.parts if p.by != "notice"), "")
+        return Written(
+            text=draft.text(),
+            written_by=written_by,
+            degraded_reason=reason,
+            rejected=tuple(rejected),
+            opening=opening,
+        )
+
+    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str]:
+        """Yield the model's sentences, still with slots, as soon as each is complete.
+
+        Raises:
+            DeadlineError: the first or the last token came too late.
+        """
+        assert self._generator is not None
+        prompt = build_prompt(request, self._layout)
+        started = self._clock.monotonic_s()
+        limit_s = self._settings.first_token_timeout_s
+        buffer = ""
+        stream = self._generator.stream(
+            prompt, adapter=request.adapter, request_id=request.request_id
+        )
+        iterator = aiter(stream)
+        try:
+            while True:
+                left_s = limit_s - (self._clock.monotonic_s() - started)
+                if left_s <= 0:
+                    raise DeadlineError(f"the language model took more than {limit_s} s")
+                try:
+                    delta = await asyncio.wait_for(anext(iterator), left_s)
+                except StopAsyncIteration:
+                    break
+                limit_s = self._settings.total_timeout_s
+                buffer += delta
+                *complete, buffer = split_sentences(buffer)
+                for sentence in complete:
+                    yield sentence
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        if (buffer.strip() and buffer.strip()[-1] in ".!?~") or _ends_with_emoji(buffer):
+            yield buffer.strip()
+
+
+def split_sentences(text: str) -> list[str]:
+    """Split at sentence ends, an emoji staying with the sentence before it; the last item is the open rest.
+
+    >>> split_sentences("치킨 좋죠! 🍗 @1은 $1이에요. 어디")
+    ['치킨 좋죠! 🍗', '@1은 $1이에요.', ' 어디']
+    >>> split_sentences("좋아요!")
+    ['좋아요!']
+    """
+    parts = _BOUNDARY.split(text)
+    done: list[str] = []
+    for index, part in enumerate(parts[:-1]):
+        if not part.strip():
+            continue
+        following = parts[index + 1]
+        lead = _EMOJI.match(following)
+        if lead and lead[0].strip():
+            rest = following[lead.end() :]
+            if not rest and index + 1 == len(parts) - 1:
+                return [*done, part + following]
+            done.append((part + lead[0]).strip())
+            parts[index + 1] = rest
+        else:
+            done.append(part.strip())
+    return [*done, parts[-1]]
+
+
+def _ends_with_emoji(text: str) -> bool:
+    stripped = text.strip()
+    return bool(stripped) and bool(_EMOJI.fullmatch(stripped[-1]))
+
+
+def _count_emoji(text: str) -> int:
+    return sum(
+        1 for c in text if _EMOJI.fullmatch(c) and not c.isspace() and c not in "\ufe0f\u200d"
+    )

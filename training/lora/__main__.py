@@ -1,0 +1,91 @@
+"""`python -m training.lora`: make the dialogues, train an adapter on the plain base, write it with its card."""
+
+import argparse
+import json
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from naviyam.catalog.store import Catalog
+from naviyam.errors import NaviyamError
+from naviyam.settings import Settings
+from naviyam.versions import current
+from training.lora.base import prepare_base
+from training.lora.card import write_card
+from training.lora.data import make_samples, write_samples
+from training.lora.loop import LoraTraining, Progress, train
+
+
+def main() -> int:
+    """Parse the command line and train; progress goes to standard error, the metrics to standard output."""
+    arguments = _parse()
+    try:
+        settings = Settings.load(arguments.config)
+        catalog = Catalog.load(current(settings.paths.catalog))
+        samples = make_samples(catalog, count=arguments.samples, seed=settings.seed)
+        out: Path = arguments.out or settings.paths.adapters / "nlg"
+        out.mkdir(parents=True, exist_ok=True)
+        data_path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
+        data_path.parent.mkdir(parents=True, exist_ok=True)
+        data_hash = write_samples(data_path, samples)
+        config = LoraTraining(
+            target_modules=settings.llm.target_modules,
+            epochs=arguments.epochs,
+            learning_rate=arguments.learning_rate,
+            max_steps=arguments.max_steps,
+            threads=arguments.threads,
+            seed=settings.seed,
+        )
+        metrics = train(prepare_base(settings), samples, out, config, report=_report)
+        write_card(
+            out,
+            base=settings.llm.base,
+            config=config,
+            metrics=metrics,
+            data={
+                "sha256": data_hash,
+                "samples": len(samples),
+                "source": "template dialogues, simulated questions",
+                "catalog": catalog.version,
+                "simulated": True,
+            },
+            code=_code_version(),
+        )
+    except NaviyamError as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    sys.stdout.write(json.dumps({"adapter": str(out), **metrics}) + "\n")
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.lora", description=__doc__)
+    parser.add_argument("--config", type=Path, default=Path("configs/local.yaml"))
+    parser.add_argument("--out", type=Path, help="adapter folder (default: <paths.adapters>/nlg)")
+    parser.add_argument("--samples", type=int, default=1600)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--max-steps", type=int, default=None)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def _report(progress: Progress) -> None:
+    sys.stderr.write(
+        f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} tokens {progress.tokens}\n"
+    )
+    sys.stderr.flush()
+
+
+def _code_version() -> str:
+    """Return a hash of this package's sources: the same in a checkout, a container and an archive."""
+    digest = sha256()
+    root = Path(__file__).parents[2]
+    for folder in ("training/lora", "naviyam/nlg"):
+        for path in sorted((root / folder).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

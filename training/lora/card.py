@@ -1,0 +1,56 @@
+"""The card of an adapter: `model.json` for programs, `README.md` for people; what made it and what it scored."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from training.lora.loop import LoraTraining
+
+SCHEMA_VERSION = 1
+
+
+def write_card(
+    out: Path,
+    *,
+    base: str,
+    config: LoraTraining,
+    metrics: Mapping[str, float],
+    data: Mapping[str, Any],
+    code: str,
+) -> None:
+    """Write both cards beside the adapter's weights."""
+    weights = sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
+    card = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "lora",
+        "role": "nlg",
+        "version": weights[:12],
+        "parent": None,
+        "base": base,
+        "sha256": weights,
+        "data": dict(data),
+        "training": asdict(config),
+        "metrics": dict(metrics),
+        "code": code,
+    }
+    text = json.dumps(card, ensure_ascii=False, indent=1, sort_keys=True)
+    (out / "model.json").write_text(text + "\n", encoding="utf-8")
+    (out / "README.md").write_text(_readme(card), encoding="utf-8")
+
+
+def _readme(card: Mapping[str, Any]) -> str:
+    m, d, t = card["metrics"], card["data"], card["training"]
+    return f"""# nlg adapter {card["version"]}
+
+A LoRA adapter (rank {t["rank"]}, alpha {t["alpha"]}, {", ".join(t["target_modules"])}) on `{card["base"]}` (Apache-2.0). It writes Naviyam's
+answers: short, polite Korean around slots, which the service fills with facts from the catalogue and checks.
+
+- Data: {d["samples"]} dialogues, **simulated** ({d["source"]}) over catalogue {d["catalog"]}; SHA-256 `{d["sha256"][:16]}`.
+- Held out: perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} dialogues; the plain base has {m["base_perplexity"]:.1f} on the same. The targets come from
+  the same templates as the fallback writer's, so this measures how well the style was learned and no more.
+- Made by `python -m training.lora --samples {d["samples"]} --epochs {t["epochs"]} --learning-rate {t["learning_rate"]}` (seed {t["seed"]}, {m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
+- Limits: it knows only the compact prompt of `naviyam.nlg.prompt`; what it writes is checked before it leaves.
+"""
