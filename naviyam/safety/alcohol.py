@@ -6,10 +6,15 @@ A false "no" shows a child a drink; a false "yes" hides a harmless dish. Both li
 import re
 
 _DRINK = re.compile(
-    r"소주|맥주|막걸리|동동주|탁주|청주(?!해장|국|닭|왕|만두|식|시)|약주|하이볼|와인|위스키|양주(?!시|역|식|골|밀면)|보드카|데킬라|칵테일(?!새우|소스|소세지|소시지|과일|프루트)"
+    r"소주|맥주|막걸리|동동주|탁주|청주(?!해장|국|닭|왕|만두|식|시)|약주|하이볼|와인|위스키|(?<!남)양주(?!시|역|식|골|밀면)|보드카|데킬라|칵테일(?!새우|소스|소세지|소시지|과일|프루트)"
     r"|사케(?!동|마끼|롤|초밥)|샴페인|생맥|병맥|캔맥|흑맥|수제맥|카스(?!테라|타드|텔라|카라|튤라)|테라(?=\s*(?:\d|병|생|$))|하이트(?!닝)|처음처럼|참이슬|진로(?!상담)|새로(?=\s*(?:소주|\d|$))"
-    r"|소맥|고량주|연태|이과두|백주|빼갈|매실주|복분자주|과실주|인삼주|산사춘|백세주|청하(?!동)|모히또|모히토|진토닉|럼콕|잭콕|상그리아|뱅쇼|안주|주류|술(?=$|\s|\d|\()"
+    r"|소맥|고량주|연태|이과두|백주|빼갈|매실주|복분자주|과실주|인삼주|산사춘|백세주|청하(?!동)|모히또|모히토|진토닉|럼콕|잭콕|상그리아|뱅쇼|안주(?!인|머니)|주류|(?<![가-힣])술(?=$|\s|\d|\()"
 )
+_DRINK_IN_PROSE = re.compile(
+    r"소주(?!제)|맥주|막걸리|동동주|하이볼|와인|위스키|보드카|데킬라|칵테일(?!새우)|샴페인|생맥|소맥|고량주|모히또|안주(?:로|가|와|거리)|(?<![가-힣])술(?:을|도|이랑|과|집|안주|\s?한\s?잔)|주류|취하"
+)
+"""Fewer words than for menus: in a sentence 청주 is a city and 새로 an adverb."""
+
 _HARMLESS = re.compile(
     r"무알[코콜]+|논알[코콜]+|알코올\s?프리|와인\s?(?:삼겹|숙성|돼지|갈비|목살|등심|안심|소스|식초|비네거|크림|젤리|에이드|치킨|족발|보쌈)|와인에\s?재운|맥주\s?효모|맥주\s?사탕|맥주맛"
     r"|막걸리\s?(?:빵|술빵|식초|찐빵|발효)|막걸리빵|소주\s?(?:한\s?)?방울|술빵|술떡|술찐빵|안주인|레드와인\s?소스|카스테라|제로\s?맥주|맥주\s?반죽|비어\s?치킨|청하루"
@@ -51,3 +56,12 @@ def is_bar(name: str, category_raw: str = "") -> bool:
     if _BAR_TRADES.search(category_raw):
         return True
     return _BAR_WORDS.search(_NOT_BAR.sub(" ", name)) is not None
+
+
+def mentions_alcohol(text: str) -> bool:
+    """Tell whether a sentence speaks of alcohol.
+
+    >>> mentions_alcohol("시원한 맥주도 있어요"), mentions_alcohol("청주 맛집이에요"), mentions_alcohol("미술관 옆 와인삼겹살")
+    (True, False, False)
+    """
+    return _DRINK_IN_PROSE.search(_HARMLESS.sub(" ", text)) is not None

@@ -52,7 +52,7 @@ def normalise(text: str) -> Cleaned:
 
     >>> normalise("ㅊㅣㅋㅣㄴ   먹자ㅋㅋㅋㅋㅋ!!!!").text
     '치킨 먹자ㅋㅋ!!'
-    >>> normalise("１０００원\\x00 이하~~~ 🍗").text
+    >>> normalise("１０００원 이하~~~ 🍗").text
     '1000원 이하~~ 🍗'
     """
     pieces = _composed(text)
