@@ -8,7 +8,7 @@ rather than to a namesake elsewhere.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -25,6 +25,9 @@ FILE = "gazetteer.parquet"
 LEVELS = ("sido", "sigungu", "dong", "station")
 STEM_SHOPS = 3
 """A dong's bare stem (봉천) is offered for spotting in text only where the catalogue has this many shops."""
+
+AT_HAND_KM = 15.0
+"""Within this, a place by its short name (서면 for 서면역) goes before a far namesake by its full name."""
 
 _AROUND = re.compile(r"\s*(?:근처|근방|쪽|주변|부근|인근|앞|옆|후문|정문|입구|사거리|오거리|일대)$")
 _KM_PER_DEGREE = 111.2
@@ -88,10 +91,11 @@ class Gazetteer:
     def _lookup(self, words: Sequence[str], near: tuple[float, float] | None) -> Entry | None:
         for split in range(len(words)):
             qualifiers, key = words[:split], _key("".join(words[split:]))
-            for table in (self._exact, self._stems):
-                allowed = [e for e in table.get(key, ()) if _fits(e, qualifiers)]
-                if allowed:
-                    return _choose(allowed, near)
+            exact = [e for e in self._exact.get(key, ()) if _fits(e, qualifiers)]
+            short = [e for e in self._stems.get(key, ()) if _fits(e, qualifiers)]
+            at_hand = [e for e in (*exact, *short) if near and _distance(near, e) < AT_HAND_KM]
+            if exact or short:
+                return _choose(at_hand or exact or short, near)
         return self._unspaced(words[0], near) if len(words) == 1 else None
 
     def _unspaced(self, word: str, near: tuple[float, float] | None) -> Entry | None:
@@ -163,6 +167,10 @@ def kilometres(a: tuple[float, float], b: tuple[float, float]) -> float:
     return math.hypot(a[0] - b[0], (a[1] - b[1]) * scale) * _KM_PER_DEGREE
 
 
+def _distance(near: tuple[float, float], entry: Entry) -> float:
+    return kilometres(near, (entry.latitude, entry.longitude))
+
+
 def _key(name: str) -> str:
     return name.replace(" ", "").lower()
 
@@ -180,9 +188,7 @@ def _choose(entries: Sequence[Entry], near: tuple[float, float] | None) -> Entry
     widest = min(LEVELS.index(e.level) for e in entries)
     same = [e for e in entries if LEVELS.index(e.level) == widest]
     if near is not None:
-        return min(
-            same, key=lambda e: (kilometres(near, (e.latitude, e.longitude)), e.sido, e.sigungu)
-        )
+        return min(same, key=lambda e: (_distance(near, e), e.sido, e.sigungu))
     return min(same, key=lambda e: (-e.shops, e.sido, e.sigungu))
 
 
@@ -194,8 +200,3 @@ def _place(entry: Entry) -> Place:
         radius_m=entry.radius_m,
         level=entry.level,
     )
-
-
-def by_region(entries: Sequence[Entry]) -> Mapping[tuple[str, str], tuple[float, float]]:
-    """Return the centre of every 시군구 by (sido, sigungu)."""
-    return {(e.sido, e.sigungu): (e.latitude, e.longitude) for e in entries if e.level == "sigungu"}

@@ -47,7 +47,7 @@ def read_centres(path: Path) -> dict[Key, tuple[float, float]]:
         )
     centres: dict[Key, tuple[float, float]] = {}
     for row in rows:
-        if row["level"] in _LEVEL:
+        if row["level"] in _LEVEL and row["lat"] and row["lng"]:
             region = (
                 normalise_sido(row["sd_nm"]),
                 normalise_sigungu(row["sgg_nm"]),
@@ -90,13 +90,13 @@ def _points(shops: Iterable[Shop]) -> dict[Key, list[tuple[float, float]]]:
     for s in shops:
         if s.latitude is None or s.longitude is None or not s.sido:
             continue
-        for key in (
-            ("sido", s.sido, "", ""),
-            ("sigungu", s.sido, s.sigungu, ""),
-            ("dong", s.sido, s.sigungu, s.dong),
-        ):
-            if key[0] == "sido" or (key[2] and (key[0] == "sigungu" or key[3])):
-                points[key].append((s.latitude, s.longitude))
+        keys: list[Key] = [("sido", s.sido, "", "")]
+        if s.sigungu:
+            keys.append(("sigungu", s.sido, s.sigungu, ""))
+        if s.sigungu and s.dong:
+            keys.append(("dong", s.sido, s.sigungu, s.dong))
+        for key in keys:
+            points[key].append((s.latitude, s.longitude))
     return points
 
 
@@ -117,14 +117,9 @@ def _spread(centres: Mapping[Key, tuple[float, float]]) -> dict[Key, float]:
     """Return how far the dongs of a 시군구 (the 시군구 of a 시도) lie from its centre, in metres."""
     farthest: dict[Key, float] = {}
     for (level, sido, sigungu, _), centre in centres.items():
-        if level == "dong":
-            parents = [
-                ("sigungu", sido, part, "")
-                for part in {sigungu, sigungu.split()[0] if sigungu else ""}
-                if part
-            ]
-        else:
-            parents = [("sido", sido, "", "")] if level == "sigungu" else []
+        parents: list[Key] = [("sido", sido, "", "")] if level == "sigungu" else []
+        if level == "dong" and sigungu:
+            parents = [("sigungu", sido, part, "") for part in {sigungu, sigungu.split()[0]}]
         for parent in parents:
             if parent in centres:
                 distance = kilometres(centres[parent], centre) * 1_000 + 1_500

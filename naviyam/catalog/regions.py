@@ -34,7 +34,7 @@ _FULL = (
 _CITY_WITH_GU = re.compile(r"^(\S+?시)\s*(\S+구)$")
 _DONG = re.compile(r"[(（]\s*([가-힣]+\d?(?:동|가|읍|면|리))\s*(?:[\d,，\s)）]|$)")
 _PLAIN_DONG = re.compile(
-    r"(?:^|\s)([가-힣]{1,4}(?:읍|면)|[가-힣]{1,5}\d{0,2}(?:동|로\d가))(?=[\s\d,]|$)"
+    r"^(?:\S+[시군구]\s+)*([가-힣]{1,4}(?:읍|면)|[가-힣]{1,5}\d{0,2}동|[가-힣]{1,4}로?\d가)(?=[\s\d,(]|$)"
 )
 
 
@@ -78,7 +78,7 @@ def dong_of(address: str) -> str:
     >>> dong_of("변산면 변산로 1938"), dong_of("서울 광진구 뚝섬로58길 11 （자양동 2층）"), dong_of("범일로 3")
     ('변산면', '자양동', '')
     """
-    found = _DONG.search(address) or _PLAIN_DONG.search(address)
+    found = _DONG.search(address) or _PLAIN_DONG.search(address.strip())
     if found is None:
         return ""
     dong = found[1]
@@ -102,3 +102,23 @@ def split_address(address: str, *, sido: str = "", sigungu: str = "") -> Region:
     if found is not None:
         sigungu, rest = sigungu or found[1], rest[found.end() :]
     return Region(sido=normalise_sido(sido), sigungu=normalise_sigungu(sigungu), dong=dong_of(rest))
+
+
+def full_address(address: str, region: Region) -> str:
+    """Return the address with 시도 and 시군구 in front once, however the list wrote it.
+
+    >>> full_address("강원특별자치도춘천시 새롬공원길 22-1", Region(sido="강원특별자치도", sigungu="춘천시"))
+    '강원특별자치도 춘천시 새롬공원길 22-1'
+    >>> full_address("퇴계로 97", Region(sido="강원특별자치도", sigungu="춘천시"))
+    '강원특별자치도 춘천시 퇴계로 97'
+    """
+    rest = re.sub(r"\s+", " ", address.replace("（", "(").replace("）", ")")).strip()
+    spellings = sorted(
+        (n for n, full in _FULL.items() if full == region.sido), key=len, reverse=True
+    )
+    for names in (spellings, [region.sigungu, region.sigungu.replace(" ", "")]):
+        for name in names:
+            if name and rest.startswith(name) and (len(name) > 2 or rest[len(name) :][:1] == " "):
+                rest = rest[len(name) :].strip()
+                break
+    return " ".join(part for part in (region.sido, region.sigungu, rest) if part)
