@@ -114,7 +114,8 @@ def as_of(catalog: Catalog, behavior: Behavior, moment: int) -> tuple[Catalog, B
 
     def without(count: npt.NDArray[np.int32], kind: int) -> npt.NDArray[np.int32]:
         since = np.bincount(behavior.shop[later & (behavior.kind == kind)], minlength=catalog.size)
-        return np.maximum(count - since, 0).astype(np.int32)
+        left: npt.NDArray[np.int32] = np.maximum(count - since, 0).astype(np.int32)
+        return left
 
     older = replace(
         catalog,

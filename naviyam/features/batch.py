@@ -32,8 +32,9 @@ I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-_SLOT_OF_HOUR = np.array([4] * 5 + [0] * 5 + [1] * 4 + [2] * 3 + [3] * 4 + [4] * 3, np.int8)
-"""Korean hour to `TIMES_OF_DAY`: breakfast 5-9, lunch 10-13, after school 14-16, dinner 17-20, late 21-4."""
+_SLOT_OF_HOUR = np.array([4] * 5 + [0] * 6 + [1] * 3 + [2] * 3 + [3] * 4 + [4] * 3, np.int8)
+"""Korean hour to `TIMES_OF_DAY`: breakfast 5-10, lunch 11-13, after school 14-16, dinner 17-20, late
+21-4, as the contextual funnel has it."""
 
 _KST_S = 9 * 3_600
 _EARTH_M = 6_371_008.8
@@ -244,10 +245,8 @@ class Gatherer:
 
     def distance_m(self, asks: Asks, rows: I32) -> F64:
         """Return the great-circle distance from each ask to its candidate, nan where a place is unknown."""
-        lat, lon = (
-            np.radians(self._catalog.latitude[rows]),
-            np.radians(self._catalog.longitude[rows]),
-        )
+        at = self._catalog
+        lat, lon = (np.radians(x[rows].astype(np.float64)) for x in (at.latitude, at.longitude))
         lat0, lon0 = np.radians(asks.latitude), np.radians(asks.longitude)
         h = np.sin((lat - lat0) / 2) ** 2
         h = h + np.cos(lat) * np.cos(lat0) * np.sin((lon - lon0) / 2) ** 2

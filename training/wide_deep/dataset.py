@@ -79,7 +79,7 @@ def collect(catalog: Catalog, behavior: Behavior, settings: Settings) -> RankerD
     sessions = [
         session
         for i in range(len(visits.time))
-        if (session := maker.session(visits.take(slice(i, i + 1)), i, _near(visits, i))) is not None
+        if (session := maker.session(visits.take(np.array([i])), i, _near(visits, i))) is not None
     ]
     samples = Samples.join(sessions)
     pools, recall = _pools(maker, visits.take(visits.time >= cut), most=MAX_POOLS)
@@ -163,12 +163,11 @@ def _near(visits: Visits, i: int) -> set[int]:
 
 def _pools(maker: SessionMaker, later: Visits, *, most: int) -> tuple[Samples, float]:
     """Return one pool per user at the user's first later visit, and the share of visits it holds."""
-    users, first = np.unique(later.user, return_index=True)
+    _, first = np.unique(later.user, return_index=True)
     pools: list[Samples] = []
     held = total = 0
-    for number, (user, at) in enumerate(zip(users.tolist(), first.tolist(), strict=True)):
-        if number == most:
-            break
+    for number, at in enumerate(np.sort(first)[:most].tolist()):
+        user = int(later.user[at])
         liked = set(later.shop[later.user == user].tolist())
         pool = maker.pool(user, int(later.time[at]), liked, number)
         total += len(liked)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from naviyam import versions
+from naviyam.errors import ConfigError
 from naviyam.evaluation.ranking import RankingReport, auc, expected_calibration_error, report
 from naviyam.features.build import Features
 from naviyam.features.spec import FUNNEL_SCORES, WIDE_INDEX, schema_hash
@@ -22,6 +23,7 @@ from training.wide_deep.dataset import Prepared, Split
 from training.wide_deep.network import Batch, WideDeep
 
 F32 = npt.NDArray[np.float32]
+VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +39,9 @@ class Trained:
 def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> Trained:
     """Train `options.epochs` epochs on the earlier part and evaluate on the later one.
 
-    `threads` becomes the process's torch thread count.
+    The last `VALIDATION_SHARE` of the earlier part is not trained on: it picks the epoch whose weights are kept and
+    sets the scale of the logits (Platt), since sample weights shift what a score means. `threads` becomes the
+    process's torch thread count.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
@@ -51,13 +55,19 @@ def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> T
     label = torch.from_numpy(prepared.train.samples.label)
     weight = torch.from_numpy(prepared.train.samples.weight)
     weight = weight / weight.mean()
-    losses = tuple(
-        _epoch(network, optimizer, data, label, weight, options.batch_size)
-        for _ in range(options.epochs)
-    )
-    network.eval()
+    early, late = _by_time(prepared.train.samples.time)
+    losses, best, kept = [], math.inf, tensors_of(network)
+    for _ in range(options.epochs):
+        order = early[torch.randperm(len(early))]
+        losses.append(_epoch(network, optimizer, data, label, weight, order, options.batch_size))
+        loss = _loss(network, data, label, weight, late)
+        if loss < best:
+            best, kept = loss, {k: v.clone() for k, v in tensors_of(network).items()}
+    network.load_state_dict(kept)
+    _calibrate(network, data.take(late), label[late])
     metrics, reports = evaluate(network, prepared)
-    return Trained(network=network, losses=losses, metrics=metrics, reports=reports)
+    metrics["validation_loss"] = round(best, 4)
+    return Trained(network=network, losses=tuple(losses), metrics=metrics, reports=reports)
 
 
 def to_tensors(features: Features) -> Batch:
@@ -71,7 +81,7 @@ def to_tensors(features: Features) -> Batch:
         shop=torch.from_numpy(features.shop.astype(np.int64)),
         category=torch.from_numpy(features.category.astype(np.int64)),
         brand=torch.from_numpy(features.brand.astype(np.int64)),
-        query=torch.from_numpy(np.ascontiguousarray(query)),
+        query=torch.from_numpy(np.array(query)),
     )
 
 
@@ -148,27 +158,74 @@ def tensors_of(network: WideDeep) -> dict[str, torch.Tensor]:
     return {k: v.detach().contiguous().float() for k, v in network.state_dict().items()}
 
 
+def _by_time(time: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the rows to train on and the later ones to validate on."""
+    late = time >= np.quantile(time, 1 - VALIDATION_SHARE)
+    if late.all():
+        late[: len(late) // 2] = False
+    return torch.from_numpy(np.flatnonzero(~late)), torch.from_numpy(np.flatnonzero(late))
+
+
 def _epoch(
     network: WideDeep,
     optimizer: torch.optim.Optimizer,
     data: Batch,
     label: torch.Tensor,
     weight: torch.Tensor,
+    order: torch.Tensor,
     batch_size: int,
 ) -> float:
     network.train()
-    total = 0.0
-    for index in torch.randperm(len(label)).split(batch_size):
+    total = torch.zeros(())
+    for index in torch.split(order, batch_size):
         optimizer.zero_grad(set_to_none=True)
         loss = nn.functional.binary_cross_entropy_with_logits(
             network(data.take(index)), label[index], weight=weight[index]
         )
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += float(loss.detach()) * len(index)
-    if not math.isfinite(total):
-        raise ArithmeticError("the loss is not finite; lower ranker_training.learning_rate")
-    return total / max(len(label), 1)
+        total += loss.detach() * len(index)
+    if not math.isfinite(float(total)):
+        raise ConfigError("the loss is not finite; lower ranker_training.learning_rate")
+    return float(total) / max(len(order), 1)
+
+
+def _loss(
+    network: WideDeep, data: Batch, label: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor
+) -> float:
+    network.eval()
+    with torch.inference_mode():
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            network(data.take(rows)), label[rows], weight=weight[rows]
+        )
+    return float(loss)
+
+
+def _calibrate(network: WideDeep, data: Batch, label: torch.Tensor) -> None:
+    """Fold the scale and shift that fit unweighted labels best into the last layers; the order stays."""
+    network.eval()
+    with torch.inference_mode():
+        scale, shift = platt(network(data).double().numpy(), label.double().numpy())
+    last = cast(nn.Linear, network.deep[-1])
+    with torch.no_grad():
+        network.wide.weight.mul_(scale)
+        last.weight.mul_(scale)
+        last.bias.mul_(scale).add_(shift)
+
+
+def platt(logit: npt.NDArray[np.float64], label: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Return scale (at least 0.05) and shift of logits by penalised Newton steps (Platt 1999); (1, 0) means as is."""
+    x = np.stack([logit, np.ones_like(logit)], axis=1)
+    start = np.array([1.0, 0.0])
+    beta = start.copy()
+    for _ in range(25):
+        p = 0.5 * (1 + np.tanh(0.5 * (x @ beta)))
+        gradient = x.T @ (p - label) + (beta - start)
+        curvature = (x * (p * (1 - p))[:, None]).T @ x + np.eye(2)
+        beta = beta - np.linalg.solve(curvature, gradient)
+    if not np.isfinite(beta).all():
+        return 1.0, 0.0
+    return max(float(beta[0]), 0.05), float(beta[1])
 
 
 def _report(scores: npt.NDArray[Any], pools: Split, prepared: Prepared) -> RankingReport:

@@ -18,11 +18,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from naviyam.funnel.merge import Funnels
 
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
 from naviyam.features.spec import HISTORY_LAG_S
+from naviyam.funnel.merge import Funnels
 from naviyam.request import CATEGORIES, Filters, RequestContext, UserProfile
 from naviyam.retrieval.filters import candidate_mask
 from naviyam.search import Funnelled, SearchRequest
