@@ -164,3 +164,12 @@ def realise(sentence: str, values: Mapping[str, str]) -> str:
         return josa(value, _FORM_TO_PAIR[particle])
 
     return _SLOT_AND_PARTICLE.sub(fill, sentence)
+
+
+def outside_slots(sentence: str) -> str:
+    """Return what was written freely: the sentence without its slots and the particles behind them.
+
+    >>> outside_slots("@0이라면 @1이에요!").split()
+    ['면', '!']
+    """
+    return _SLOT_AND_PARTICLE.sub(" ", sentence)

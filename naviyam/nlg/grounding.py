@@ -9,13 +9,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest
+from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, outside_slots
 from naviyam.nlg.prompt import flags
 from naviyam.recommendation import Recommendation
 from naviyam.safety.screen import screen_output
 from naviyam.text.clean import squash
+from naviyam.text.dishes import DISHES
+from naviyam.text.numbers import find_amounts
 
-_WON = re.compile(r"(\d[\d,]*)\s*원|(\d+)\s*만\s*(\d*)\s*천?\s*원|(\d+)\s*천\s*원")
+_DIGIT_WON = re.compile(r"(\d[\d,]*)\s*원")
 _MINUTES = re.compile(r"(\d+)\s*분(?!\s*식)")
 _KILOMETRES = re.compile(r"(\d+(?:\.\d+)?)\s*(km|m|킬로|미터)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})|(\d{1,2})\s*시(?!간)")
@@ -35,11 +37,7 @@ _SHOP_LIKE = re.compile(
 )
 _HANGUL = re.compile(r"[가-힣]")
 _LETTER = re.compile(r"[^\W\d_]")
-_FOODS = (
-    "치킨", "피자", "햄버거", "떡볶이", "김밥", "라면", "우동", "국수", "냉면", "짜장면", "짬뽕", "탕수육", "돈까스", "초밥", "비빔밥",
-    "국밥", "찌개", "삼겹살", "갈비", "파스타", "샐러드", "샌드위치", "만두", "순대", "빵", "케이크", "아이스크림", "카레", "쌀국수", "족발", "보쌈",
-    "덮밥", "튀김", "핫도그", "토스트", "도시락", "죽집",
-)  # fmt: skip
+_FOODS = tuple(sorted(d for d in DISHES if len(d) > 1))
 MAX_SENTENCE_CHARS = 240
 
 
@@ -90,8 +88,8 @@ def violations(
     the slots tell which shops a claim is about; one without slots is about `current`, the shop last named (1-based),
     or about all of them before any was named.
     """
-    found = list(_form(sentence, slotted))
-    found += _numbers(_without_names(sentence, facts), facts)
+    bare = _without_names(sentence, facts)
+    found = [*_form(bare, slotted), *_numbers(bare, facts)]
     found += _claims(slotted, facts, current)
     found += _names(slotted, facts)
     found += screen_output(SLOT.sub("", slotted))
@@ -122,9 +120,10 @@ def _without_names(sentence: str, facts: Facts) -> str:
 
 
 def _numbers(text: str, facts: Facts) -> Iterable[str]:
-    for match in _WON.finditer(text):
-        if _amount(match) not in facts.amounts:
-            yield "price"
+    stated = {a.won for a in find_amounts(text)}
+    stated |= {int(m[1].replace(",", "") or 0) for m in _DIGIT_WON.finditer(text)}
+    if not stated <= facts.amounts:
+        yield "price"
     if any(int(m[1]) not in facts.minutes for m in _MINUTES.finditer(text)):
         yield "minutes"
     for match in _KILOMETRES.finditer(text):
@@ -140,14 +139,6 @@ def _numbers(text: str, facts: Facts) -> Iterable[str]:
     for match in _COUNT.finditer(text):
         if int(_COUNTS.get(match[1], 0) or match[1]) != shown:
             yield "count"
-
-
-def _amount(match: re.Match[str]) -> int:
-    if match[1]:
-        return int(match[1].replace(",", "") or 0)
-    if match[2]:
-        return int(match[2]) * 10_000 + int(match[3] or 0) * 1_000
-    return int(match[4]) * 1_000
 
 
 def _claims(slotted: str, facts: Facts, current: int | None) -> Iterable[str]:
@@ -185,7 +176,7 @@ def named_shops(slotted: str, count: int) -> tuple[int, ...]:
 
 
 def _names(slotted: str, facts: Facts) -> Iterable[str]:
-    free = SLOT.sub(" ", slotted)
+    free = outside_slots(slotted)
     if any(food in free and squash(food) not in facts.mentioned for food in _FOODS):
         yield "food"
     if any(squash(m[0]) not in facts.mentioned for m in _SHOP_LIKE.finditer(free)):

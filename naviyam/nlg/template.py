@@ -31,16 +31,15 @@ def compose(request: WriteRequest, rng: random.Random) -> list[str]:
     return [*sentences, ending]
 
 
-def write_from(request: WriteRequest, rng: random.Random, *, first_shop: int = 1) -> list[str]:
-    """Return finished sentences; with `first_shop` above 1 only those from that shop on (to end a broken answer)."""
-    values = slot_values(request)
+def compose_from(request: WriteRequest, rng: random.Random, *, first_shop: int = 1) -> list[str]:
+    """Return `compose`'s sentences; with `first_shop` above 1 only those from that shop on (to end a broken answer)."""
     sentences = compose(request, rng)
     if first_shop > 1:
         wanted = {str(i) for i in range(first_shop, MAX_SHOWN + 1)}
         sentences = [
             s for s in sentences if {m[2] for m in SLOT.finditer(s)} & wanted or s is sentences[-1]
         ]
-    return [realise(s, values) for s in sentences]
+    return sentences
 
 
 def _opening(request: WriteRequest, values: Mapping[str, str], rng: random.Random) -> str:

@@ -9,7 +9,7 @@ is said by fixed notices.
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -21,13 +21,17 @@ from naviyam.nlg.generator import Generator
 from naviyam.nlg.grounding import Facts, facts_of, named_shops, violations
 from naviyam.nlg.notices import after_shop, after_text, before_text
 from naviyam.nlg.prompt import Layout, build_prompt
-from naviyam.nlg.template import write_from
+from naviyam.nlg.template import compose_from
 from naviyam.settings import Writing
 from naviyam.text.easy import friendly
 
 WrittenBy = Literal["llm", "template", "mixed"]
-_BOUNDARY = re.compile(r"(?<=[.!?~])(?=\s)|(?<=[.!?~])(?=[@가-힣])|\n+")
-_EMOJI = re.compile(r"^[\U0001F300-\U0001FAFF\u2600-\u27BF\uFE0F\u200d\s]+")
+_PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
+_COMPLETE = re.compile(
+    rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
+)
+_ENDED = re.compile(rf"[.!?~][\s{_PICTURE}]*$")
+_EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,20 @@ class _Draft:
 
     request: WriteRequest
     facts: Facts
+    values: Mapping[str, str]
     parts: list[Sentence]
     named: set[int]
     current: int | None = None
     emoji_left: int = 2
 
-    def add(self, text: str, by: Literal["llm", "template", "notice"]) -> Sentence:
-        polished = friendly(text, max_emoji=self.emoji_left).strip()
-        self.emoji_left = max(0, self.emoji_left - _count_emoji(polished))
-        piece = Sentence(f" {polished}" if self.parts else polished, by)
+    def add(self, slotted: str, by: Literal["llm", "template", "notice"]) -> Sentence:
+        """Polish, then fill: names and menus stay as their owners write them."""
+        polished = (
+            friendly(slotted, max_emoji=self.emoji_left).strip() if by != "notice" else slotted
+        )
+        self.emoji_left = max(0, self.emoji_left - len(_EMOJI.findall(polished)))
+        text = realise(polished, self.values)
+        piece = Sentence(f" {text}" if self.parts else text, by)
         self.parts.append(piece)
         return piece
 
@@ -94,6 +103,7 @@ class Writer:
         draft = _Draft(
             request=request,
             facts=facts_of(request),
+            values=slot_values(request),
             parts=[],
             named=set(),
             emoji_left=self._settings.max_emoji,
@@ -131,7 +141,7 @@ class Writer:
         """Add a checked sentence of the model, and the notices its shop calls for."""
         count = len(draft.request.recommendations[:MAX_SHOWN])
         new = [i for i in named_shops(slotted, count) if i not in draft.named]
-        pieces = [draft.add(realise(slotted, slot_values(draft.request)), "llm")]
+        pieces = [draft.add(slotted, "llm")]
         for i in named_shops(slotted, count):
             draft.named.add(i)
             draft.current = i
@@ -140,7 +150,7 @@ class Writer:
         return pieces
 
     def _faults(self, slotted: str, draft: _Draft) -> tuple[str, ...]:
-        values = slot_values(draft.request)
+        values = draft.values
         unknown = [m[0] for m in SLOT.finditer(slotted) if m[0] not in values]
         if unknown:
             return ("unknown_slot",)
@@ -158,7 +168,7 @@ class Writer:
         if not missing and (reason is None or count == 0):
             return []
         first = missing[0] if missing and spoken else (count + 1 if spoken else 1)
-        sentences = write_from(request, random.Random(request.seed), first_shop=first)
+        sentences = compose_from(request, random.Random(request.seed), first_shop=first)
         if spoken and reason is None and missing:
             sentences = sentences[:-1]  # the model has ended the answer already
         pieces = []
@@ -215,7 +225,7 @@ class Writer:
             close = getattr(stream, "aclose", None)
             if close is not None:
                 await close()
-        if (buffer.strip() and buffer.strip()[-1] in ".!?~") or _ends_with_emoji(buffer):
+        if _ENDED.search(buffer):
             yield buffer.strip()
 
 
@@ -227,30 +237,9 @@ def split_sentences(text: str) -> list[str]:
     >>> split_sentences("좋아요!")
     ['좋아요!']
     """
-    parts = _BOUNDARY.split(text)
     done: list[str] = []
-    for index, part in enumerate(parts[:-1]):
-        if not part.strip():
-            continue
-        following = parts[index + 1]
-        lead = _EMOJI.match(following)
-        if lead and lead[0].strip():
-            rest = following[lead.end() :]
-            if not rest and index + 1 == len(parts) - 1:
-                return [*done, part + following]
-            done.append((part + lead[0]).strip())
-            parts[index + 1] = rest
-        else:
-            done.append(part.strip())
-    return [*done, parts[-1]]
-
-
-def _ends_with_emoji(text: str) -> bool:
-    stripped = text.strip()
-    return bool(stripped) and bool(_EMOJI.fullmatch(stripped[-1]))
-
-
-def _count_emoji(text: str) -> int:
-    return sum(
-        1 for c in text if _EMOJI.fullmatch(c) and not c.isspace() and c not in "\ufe0f\u200d"
-    )
+    at = 0
+    while match := _COMPLETE.match(text, at):
+        done.append(match[1].strip())
+        at = match.end()
+    return [*[d for d in done if d], text[at:]]
