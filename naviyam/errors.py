@@ -3,6 +3,8 @@
 Each class has a standard parent, so a caller may catch either `NaviyamError` or the builtin.
 """
 
+from functools import partial
+
 
 class NaviyamError(Exception):
     """Root of every error this project raises on purpose."""
@@ -42,6 +44,10 @@ class OverloadedError(NaviyamError, RuntimeError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The keyword is required, so the default way would fail when Ray carries the error over.
+        return partial(type(self), retry_after_s=self.retry_after_s), self.args
 
 
 class DeadlineError(NaviyamError, TimeoutError):

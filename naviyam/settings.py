@@ -149,13 +149,27 @@ class LanguageModel(Section):
     """True on a CPU: the champion lives in the weights, only a challenger is an adapter."""
 
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
-    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """`auto`: bfloat16 on a GPU and on CPUs that compute it, else float32 (several times faster there)."""
+
     max_model_len: int = 1_024
     max_num_seqs: int = 32
     max_queued: int = 64
-    max_loras: int = 4
+    max_loras: int = Field(4, ge=0)
+    """Adapters loaded at once besides a merged champion; 0 serves none and is faster on a CPU."""
+
     max_lora_rank: int = 32
-    ngram_speculation: bool = True
+    """A challenger on a merged engine needs its own rank plus the champion's."""
+
+    stream_interval: int = Field(4, ge=1)
+    """Tokens per streamed piece; the first token always leaves at once."""
+
+    stall_timeout_s: float = Field(30.0, gt=0)
+    """Silence with work at hand after which a replica counts as ill."""
+
+    ngram_speculation: bool = False
+    """Pays where answers copy their prompt; with slots for names and prices they do not."""
+
     enforce_eager: bool = True
     kv_cache_gib: float = 1.0
     gpu_memory_utilization: float = 0.85
@@ -186,6 +200,9 @@ class Serving(Section):
     ingress: Autoscale = Autoscale()
     retriever: Autoscale = Autoscale()
     ranker: Autoscale = Autoscale()
+    llm: Autoscale = Autoscale(max_queued_requests=32)
+    """`max_ongoing_requests` must exceed `llm.max_num_seqs` + `llm.max_queued`: the engine refuses first."""
+
     max_message_chars: int = 500
     max_body_bytes: int = 65_536
     max_concurrent_chats: int = 64

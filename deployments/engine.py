@@ -1,0 +1,369 @@
+"""One vLLM engine on one machine: streamed text, adapters that come and go, a bounded queue. No Ray in it.
+
+vLLM is configured through arguments and, for its worker processes, through the environment, which the
+caller hands in. On a merged engine (the champion lives in the weights) an adapter is turned into its
+difference to the champion before it is loaded, because it was trained on the plain base.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from vllm import SamplingParams
+from vllm.exceptions import VLLMClientError
+from vllm.lora.request import LoRARequest
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+from cluster.registry.adapters import AdapterInfo, check_adapter, difference_adapter
+from deployments.adapter_table import AdapterSpec, AdapterTable, Entry, plan_adapters
+from deployments.engine_setup import (
+    ServedModel,
+    configure_environment,
+    engine_args,
+    prepare_model,
+)
+from deployments.watchdog import MARK, Processes
+from naviyam.clock import Clock, SystemClock
+from naviyam.errors import ArtifactError, ConflictError, InputError, NaviyamError, OverloadedError
+from naviyam.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class EngineDownError(NaviyamError, RuntimeError):
+    """The engine's processes died or failed on a request; a restart of the replica brings them back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How one request is sampled."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+
+    def updated(self, overrides: Mapping[str, Any] | None) -> "Sampling":
+        """Return a copy with the given values.
+
+        Raises:
+            InputError: a name is unknown.
+        """
+        unknown = set(overrides or ()) - set(self.__slots__)
+        if unknown:
+            raise InputError(f"unknown sampling values {sorted(unknown)}", field="overrides")
+        return replace(self, **dict(overrides or {}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedAdapter:
+    """An adapter that requests may ask for, for lists and metadata."""
+
+    name: str
+    version: str
+    digest: str
+    running: int
+
+
+class LLMEngine:
+    """vLLM's AsyncLLM with this project's rules. Made by `start`, ended by `stop`; use it in one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        llm: AsyncLLM,
+        served: ServedModel,
+        processes: Processes,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._llm = llm
+        self._served = served
+        self._processes = processes
+        self._clock = clock
+        self._champion: AdapterInfo | None = None
+        self._table = AdapterTable(capacity=settings.llm.max_loras)
+        self._loading = asyncio.Lock()
+        self._active = 0
+        self._last_output_s = clock.monotonic_s()
+        writing = settings.writing
+        self._sampling = Sampling(
+            temperature=writing.temperature, top_p=writing.top_p, max_tokens=writing.max_tokens
+        )
+
+    @classmethod
+    async def start(
+        cls,
+        settings: Settings,
+        *,
+        environ: MutableMapping[str, str],
+        clock: Clock | None = None,
+    ) -> Self:
+        """Prepare the model folders, start the engine's processes and load the champion; about 30 s.
+
+        Args:
+            settings: `llm`, `writing`, `paths` and `serving.retry_after_s` are used.
+            environ: the process's own environment; the engine's processes inherit what is set here.
+            clock: time for the health check.
+
+        Raises:
+            ArtifactError: the base or the champion cannot be used.
+            ConfigError: `llm.base` is not to be found.
+            EngineDownError: vLLM did not start.
+        """
+        served = await asyncio.to_thread(prepare_model, settings)
+        configure_environment(settings, environ)
+        processes = Processes.guard(environ)
+        try:
+            llm = await asyncio.to_thread(
+                AsyncLLM.from_engine_args, engine_args(settings, served.model)
+            )
+        except Exception as e:
+            await asyncio.to_thread(processes.end)
+            raise EngineDownError(f"vLLM did not start on {served.model}: {e}") from e
+        finally:
+            environ.pop(MARK, None)
+        engine = cls(settings, llm, served, processes, clock or SystemClock())
+        try:
+            await engine._load_champion()
+        except BaseException:
+            await engine.stop()
+            raise
+        return engine
+
+    async def stop(self) -> None:
+        """End the engine's processes; idempotent."""
+        if self._llm.output_handler is not None:
+            self._llm.output_handler.cancel()
+        await asyncio.to_thread(self._llm.shutdown, 5.0)
+        await asyncio.to_thread(self._processes.end)
+
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        adapter: str | None = None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """Yield the answer's text piece by piece; closing the iterator aborts the request.
+
+        Args:
+            prompt: the whole prompt, with the chat marks of the base.
+            adapter: `name`, `name@version`, or None for the champion.
+            request_id: for logs; need not be unique.
+            overrides: values of `Sampling` other than the configured ones.
+
+        Raises:
+            OverloadedError: `llm.max_num_seqs` run and `llm.max_queued` wait already.
+            NotFoundError: the adapter is not loaded.
+            InputError: the prompt is too long or a sampling value is out of range.
+            EngineDownError: the engine died.
+        """
+        params = self._params(overrides)
+        entry = self._begin(adapter)
+        stream = self._llm.generate(
+            {"prompt": prompt}, params, request_id, lora_request=_lora_request(entry)
+        )
+        try:
+            async with contextlib.aclosing(stream):
+                async for output in stream:
+                    self._last_output_s = self._clock.monotonic_s()
+                    if text := output.outputs[0].text:
+                        yield text
+        except (VLLMClientError, ValueError) as e:
+            raise InputError(f"the engine refused request {request_id}: {e}", field="prompt") from e
+        except (EngineDeadError, EngineGenerateError) as e:
+            raise EngineDownError(f"the engine failed on request {request_id}: {e!r}") from e
+        finally:
+            self._active -= 1
+            if entry is not None:
+                self._table.end(entry)
+
+    async def load_adapter(self, spec: AdapterSpec) -> LoadedAdapter:
+        """Check an adapter and load it while others are served; idempotent for the same content.
+
+        Raises:
+            ArtifactError: the adapter is damaged, unsafe or made for another base.
+            ConflictError: no room, no adapters on this engine, or the key holds other content.
+        """
+        async with self._loading:
+            info = await asyncio.to_thread(check_adapter, Path(spec.path), self._served.base)
+            if self._table.reserve(spec, info.digest):
+                await self._load(spec, info)
+            return _describe(self._table.find(spec.key))
+
+    async def unload_adapter(self, adapter: str) -> None:
+        """Take an adapter out of service at once and out of memory when its last request has ended.
+
+        Raises:
+            NotFoundError: it is not loaded.
+            ConflictError: it is the champion that requests without an adapter use.
+        """
+        entry = self._table.find(adapter)
+        if entry is self._default():
+            raise ConflictError(
+                f"{adapter} is the served champion; change llm.adapter and restart instead"
+            )
+        self._table.retire(adapter)
+        await entry.idle.wait()
+        async with self._loading:
+            if entry.slot is not None:
+                await self._llm.remove_lora(entry.slot)
+            self._table.remove(entry)
+
+    async def apply_adapters(self, wanted: Sequence[AdapterSpec]) -> dict[str, str]:
+        """Load and unload until exactly `wanted` (and the champion) are served.
+
+        Loads first where there is room, so that a name never goes missing between two versions.
+
+        Returns:
+            For each adapter that could not be loaded, the reason. What was served stays served.
+        """
+        champion = self._default()
+        loaded = [e.spec for e in self._table.loaded() if e is not champion]
+        unload, load = plan_adapters(loaded, wanted)
+        room = self._table.free >= len(load)
+        if not room:
+            await asyncio.gather(*(self.unload_adapter(s.key) for s in unload))
+        failed: dict[str, str] = {}
+        for spec in load:
+            try:
+                await self.load_adapter(spec)
+            except NaviyamError as e:
+                _log.error("adapter %s is not served: %s", spec.key, e)
+                failed[spec.key] = str(e)
+        if room:
+            await asyncio.gather(*(self.unload_adapter(s.key) for s in unload))
+        return failed
+
+    def adapters(self) -> tuple[LoadedAdapter, ...]:
+        """Return the adapters that requests may ask for."""
+        return tuple(_describe(e) for e in self._table.loaded())
+
+    @property
+    def active(self) -> int:
+        """Requests running or waiting."""
+        return self._active
+
+    @property
+    def served(self) -> ServedModel:
+        """The folders this engine was started on."""
+        return self._served
+
+    async def check_health(self) -> None:
+        """Return if the engine works.
+
+        Raises:
+            EngineDownError: its processes died, or it has work and gave no output for too long.
+        """
+        if self._llm.errored:
+            raise EngineDownError("the engine's processes died; the replica must be restarted")
+        silent_s = self._clock.monotonic_s() - self._last_output_s
+        if self._active and silent_s > self._settings.llm.stall_timeout_s:
+            raise EngineDownError(
+                f"{self._active} requests and no output for {silent_s:.0f} s"
+                f" (llm.stall_timeout_s {self._settings.llm.stall_timeout_s})"
+            )
+
+    def _params(self, overrides: Mapping[str, Any] | None) -> SamplingParams:
+        chosen = self._sampling.updated(overrides)
+        try:
+            return SamplingParams(
+                temperature=chosen.temperature,
+                top_p=chosen.top_p,
+                max_tokens=chosen.max_tokens,
+                seed=chosen.seed,
+                stop=list(chosen.stop),
+                output_kind=RequestOutputKind.DELTA,
+            )
+        except (VLLMClientError, ValueError, TypeError) as e:
+            raise InputError(f"sampling values {chosen} are refused: {e}", field="overrides") from e
+
+    def _begin(self, adapter: str | None) -> Entry | None:
+        llm = self._settings.llm
+        limit = llm.max_num_seqs + llm.max_queued
+        if self._llm.errored:
+            raise EngineDownError("the engine's processes died; the replica must be restarted")
+        if self._active >= limit:
+            raise OverloadedError(
+                f"the language model has {self._active} requests, its limit is {limit}",
+                retry_after_s=self._settings.serving.retry_after_s,
+            )
+        entry = self._default() if adapter is None else self._table.find(adapter)
+        if self._active == 0:
+            self._last_output_s = self._clock.monotonic_s()
+        self._active += 1
+        if entry is not None:
+            self._table.begin(entry)
+        return entry
+
+    def _default(self) -> Entry | None:
+        loaded = self._table.loaded()
+        return loaded[0] if self._champion is not None else None
+
+    async def _load_champion(self) -> None:
+        """Know the champion's content, so that it can be asked for by name, merged or not."""
+        if self._served.champion is None:
+            return
+        path = self._served.champion
+        info = await asyncio.to_thread(check_adapter, path, self._served.base)
+        spec = AdapterSpec(name=self._settings.llm.adapter, version="champion", path=str(path))
+        self._table.reserve(spec, info.digest)
+        self._champion = info if self._served.merged else None
+        await self._load(spec, info)
+        self._champion = info
+
+    async def _load(self, spec: AdapterSpec, info: AdapterInfo) -> None:
+        champion = self._champion
+        if self._served.merged and champion is not None and info.digest == champion.digest:
+            self._table.add(spec, digest=info.digest, slot=None, path=spec.path)
+            return
+        if self._settings.llm.max_loras == 0:
+            raise ConflictError(
+                f"this engine serves no adapters, {spec.key} cannot be loaded; set llm.max_loras to 1 or more"
+            )
+        path = Path(spec.path)
+        if self._served.merged and champion is not None:
+            root = self._settings.paths.cache / "difference"
+            path = await asyncio.to_thread(difference_adapter, info, champion, root)
+        self._check_rank(spec, info)
+        slot = self._table.new_slot()
+        request = LoRARequest(f"{spec.key}#{slot}", slot, str(path))
+        try:
+            await self._llm.add_lora(request)
+        except EngineDeadError as e:
+            raise EngineDownError(f"the engine died before {spec.key} was loaded") from e
+        except Exception as e:
+            raise ArtifactError(f"the engine refused adapter {spec.key}: {e}") from e
+        self._table.add(spec, digest=info.digest, slot=slot, path=str(path))
+
+    def _check_rank(self, spec: AdapterSpec, info: AdapterInfo) -> None:
+        rank = info.rank + (self._champion.rank if self._served.merged and self._champion else 0)
+        if rank > self._settings.llm.max_lora_rank:
+            raise ArtifactError(
+                f"adapter {spec.key} needs rank {rank} on this engine (merged: {self._served.merged}),"
+                f" llm.max_lora_rank is {self._settings.llm.max_lora_rank}; raise it or train a smaller rank"
+            )
+
+
+def _lora_request(entry: Entry | None) -> LoRARequest | None:
+    if entry is None or entry.slot is None:
+        return None
+    return LoRARequest(f"{entry.spec.key}#{entry.slot}", entry.slot, entry.path)
+
+
+def _describe(entry: Entry) -> LoadedAdapter:
+    return LoadedAdapter(
+        name=entry.spec.name,
+        version=entry.spec.version,
+        digest=entry.digest,
+        running=entry.running,
+    )

@@ -1,0 +1,159 @@
+"""What an engine is started with: model folders, vLLM's arguments, the environment of its processes."""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.model_executor.models import ModelRegistry
+from vllm.model_executor.models.interfaces import supports_lora
+
+from naviyam.errors import ArtifactError
+from naviyam.settings import Settings
+
+_PREPARE = "training.lora.adapters"
+_GIB = 1024**3
+_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedModel:
+    """What an engine loads. `merged` is True where the champion is part of the weights."""
+
+    base: Path
+    model: Path
+    champion: Path | None
+    merged: bool
+
+
+def prepare_model(settings: Settings) -> ServedModel:
+    """Convert the base and merge the champion where needed, in a process that gives its memory back.
+
+    Raises:
+        ArtifactError: the base or the adapter cannot be used; the message is the other process's.
+    """
+    served = _prepare(settings)
+    if served.champion is None or served.merged:
+        return served
+    config = json.loads((served.base / "config.json").read_text(encoding="utf-8"))
+    if not needs_merge(config):
+        return served
+    _log.warning("%s cannot be served with adapters: the champion is merged", served.base.name)
+    return _prepare(_with_llm(settings, merge_champion=True))
+
+
+def _prepare(settings: Settings) -> ServedModel:
+    done = subprocess.run(
+        [sys.executable, "-m", _PREPARE],
+        input=settings.model_dump_json(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = done.stderr.strip().splitlines() or ["no message"]
+        raise ArtifactError(f"the model folders could not be made: {reason[-1]}")
+    paths = json.loads(done.stdout.strip().splitlines()[-1])
+    champion = paths["champion"]
+    return ServedModel(
+        base=Path(paths["base"]),
+        model=Path(paths["model"]),
+        champion=Path(champion) if champion else None,
+        merged=paths["model"] != paths["base"],
+    )
+
+
+def _with_llm(settings: Settings, **values: object) -> Settings:
+    return settings.model_copy(update={"llm": settings.llm.model_copy(update=values)})
+
+
+def needs_merge(base_config: Mapping[str, Any]) -> bool:
+    """Return whether vLLM cannot serve adapters on this architecture, so that they must be merged.
+
+    Args:
+        base_config: the base's `config.json`.
+    """
+    for name in base_config.get("architectures") or ():
+        registered = ModelRegistry.models.get(name)
+        if registered is not None:
+            return not supports_lora(registered.load_model_cls())
+    return True
+
+
+def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
+    """Return vLLM's arguments for the configured engine on a model folder."""
+    llm = settings.llm
+    arguments: dict[str, Any] = {
+        "model": str(model),
+        "dtype": _dtype(settings),
+        "max_model_len": llm.max_model_len,
+        "max_num_seqs": llm.max_num_seqs,
+        "enforce_eager": llm.enforce_eager,
+        "enable_prefix_caching": True,
+        "stream_interval": llm.stream_interval,
+        "tensor_parallel_size": llm.tensor_parallel,
+        "disable_log_stats": True,
+        "seed": settings.seed,
+    }
+    if llm.num_gpus:
+        arguments["gpu_memory_utilization"] = llm.gpu_memory_utilization
+    else:
+        arguments["kv_cache_memory_bytes"] = int(llm.kv_cache_gib * _GIB)
+    if llm.max_loras:
+        arguments |= {
+            "enable_lora": True,
+            "max_loras": llm.max_loras,
+            "max_cpu_loras": llm.max_loras,
+            "max_lora_rank": llm.max_lora_rank,
+        }
+    if llm.ngram_speculation:
+        arguments["speculative_config"] = {
+            "method": "ngram",
+            "num_speculative_tokens": 8,
+            "prompt_lookup_max": 6,
+            "prompt_lookup_min": 2,
+        }
+    return AsyncEngineArgs(**arguments)
+
+
+def configure_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
+    """Set what vLLM's processes read from the environment.
+
+    OMP_NUM_THREADS is removed: Ray sets it to 1 for a small share of a CPU, and vLLM binds its own threads.
+    """
+    environ.pop("OMP_NUM_THREADS", None)
+    environ["HF_HUB_OFFLINE"] = "1"
+    environ["VLLM_NO_USAGE_STATS"] = "1"
+    environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
+    environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+    if not settings.llm.num_gpus:
+        environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "auto")
+
+
+def computes_bfloat16(cpuinfo: str) -> bool:
+    """Return whether a CPU multiplies bfloat16 in hardware, from the text of /proc/cpuinfo.
+
+    Without it a matrix product in bfloat16 is up to eight times slower than in float32.
+    """
+    for line in cpuinfo.splitlines():
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return not _BFLOAT16_FLAGS.isdisjoint(values.split())
+    return False
+
+
+def _dtype(settings: Settings) -> str:
+    if settings.llm.dtype != "auto":
+        return settings.llm.dtype
+    cpuinfo = Path("/proc/cpuinfo")
+    on_gpu = settings.llm.num_gpus > 0
+    if on_gpu or (cpuinfo.exists() and computes_bfloat16(cpuinfo.read_text(encoding="utf-8"))):
+        return "bfloat16"
+    return "float32"

@@ -1,0 +1,84 @@
+"""The writer's port to the language model: over a Serve handle, or straight to an engine in this process.
+
+Both stream text, cancel when the iterator is closed, and raise the project's errors only, so that the
+writer can fall back.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from ray.exceptions import RayError
+from ray.serve.exceptions import BackPressureError, RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from naviyam.errors import NaviyamError, OverloadedError
+
+
+class ModelDownError(NaviyamError, RuntimeError):
+    """No replica of the language model could answer; one is restarted meanwhile."""
+
+
+class TextEngine(Protocol):
+    """What `EngineGenerator` needs of an engine."""
+
+    def generate(
+        self, prompt: str, *, adapter: str | None = None, request_id: str
+    ) -> AsyncIterator[str]: ...
+
+
+class EngineGenerator:
+    """Generates with an engine that lives in this process and event loop."""
+
+    def __init__(self, engine: TextEngine) -> None:
+        self._engine = engine
+
+    def stream(self, prompt: str, *, adapter: str | None, request_id: str) -> AsyncIterator[str]:
+        """Yield the text; see `LLMEngine.generate` for the errors."""
+        return self._engine.generate(prompt, adapter=adapter, request_id=request_id)
+
+
+class HandleGenerator:
+    """Generates with the LLM deployment behind a Serve handle."""
+
+    def __init__(self, handle: DeploymentHandle, *, retry_after_s: float = 2.0) -> None:
+        self._handle = handle.options(method_name="stream", stream=True)
+        self._retry_after_s = retry_after_s
+
+    async def stream(
+        self, prompt: str, *, adapter: str | None, request_id: str
+    ) -> AsyncIterator[str]:
+        """Yield the text; closing the iterator cancels the request in the engine.
+
+        Raises:
+            OverloadedError: every replica's queue is full.
+            ModelDownError: the replica died or was not reachable.
+            NaviyamError: what the engine itself raised, unchanged.
+        """
+        response = self._handle.remote(prompt, adapter, request_id)
+        finished = False
+        try:
+            async for piece in response:
+                yield piece
+            finished = True
+        except BackPressureError as e:
+            raise OverloadedError(
+                f"the language model's queue is full: {e}", retry_after_s=self._retry_after_s
+            ) from e
+        except NaviyamError as e:
+            finished = True
+            raise _unwrapped(e) from e
+        except (RayError, RayServeException) as e:
+            raise ModelDownError(
+                f"the language model did not answer request {request_id}: {type(e).__name__}"
+            ) from e
+        finally:
+            if not finished:
+                with contextlib.suppress(RayError, RayServeException):
+                    response.cancel()
+
+
+def _unwrapped(error: NaviyamError) -> NaviyamError:
+    """Return what the replica raised: Ray hands over a subclass that carries the remote stack trace."""
+    cause = getattr(error, "cause", None)
+    return cause if isinstance(cause, NaviyamError) else error

@@ -1,0 +1,127 @@
+"""The language model as a Ray Serve deployment: a thin shell around `deployments.engine.LLMEngine`.
+
+This module is imported by processes that only build or call the application, so it does not import vLLM;
+a replica imports the engine when it starts.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ray import serve
+from ray.serve.config import AutoscalingConfig
+
+from deployments.adapter_table import AdapterSpec, parse_adapters
+from naviyam.settings import Settings
+
+if TYPE_CHECKING:
+    from deployments.engine import LLMEngine
+
+_ENGINE_MODULE = "deployments.engine"
+
+_log = logging.getLogger(__name__)
+
+
+class LLM:
+    """One engine per replica. Deployed by `build_llm`."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = Settings.parse(settings, source="LLM deployment")
+        self._engine: LLMEngine | None = None
+        self._starting: asyncio.Task[LLMEngine] | None = None
+        self._failed: dict[str, str] = {}
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Serve exactly the adapters that are named; Serve calls this at the start and on each change.
+
+        A broken adapter is logged and listed in `models`; it never takes the replica down.
+        """
+        engine = await self._ready()
+        self._failed = await engine.apply_adapters(parse_adapters(user_config))
+
+    async def stream(
+        self,
+        prompt: str,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str, None]:
+        """Yield the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
+        engine = await self._ready()
+        pieces = engine.generate(
+            prompt, adapter=adapter, request_id=request_id, overrides=overrides
+        )
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+
+    async def load_adapter(self, name: str, version: str, path: str) -> dict[str, Any]:
+        """Load an adapter into this replica; for all replicas change `user_config` instead."""
+        engine = await self._ready()
+        loaded = await engine.load_adapter(AdapterSpec(name=name, version=version, path=path))
+        return asdict(loaded)
+
+    async def unload_adapter(self, adapter: str) -> None:
+        """Unload `name` or `name@version` from this replica once its requests have ended."""
+        await (await self._ready()).unload_adapter(adapter)
+
+    async def models(self) -> dict[str, Any]:
+        """Return what this replica serves, and which adapters it could not load and why."""
+        engine = await self._ready()
+        return {
+            "base": engine.served.base.name,
+            "model": engine.served.model.name,
+            "merged": engine.served.merged,
+            "adapters": [asdict(a) for a in engine.adapters()],
+            "failed": dict(self._failed),
+            "active": engine.active,
+        }
+
+    async def check_health(self) -> None:
+        """Raise when the engine is dead or stuck, so that Serve replaces the replica."""
+        if self._engine is not None:
+            await self._engine.check_health()
+
+    async def __del__(self) -> None:
+        """Called by Serve when the replica is stopped in peace."""
+        if self._engine is not None:
+            await self._engine.stop()
+
+    async def _ready(self) -> "LLMEngine":
+        if self._engine is None:
+            if self._starting is None:
+                module = importlib.import_module(_ENGINE_MODULE)
+                start = module.LLMEngine.start(self._settings, environ=os.environ)
+                self._starting = asyncio.ensure_future(start)
+            self._engine = await self._starting
+        return self._engine
+
+
+def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> serve.Application:
+    """Return the application of the language model, with `adapters` loaded besides the champion."""
+    llm, scale = settings.llm, settings.serving.llm
+    deployment = serve.deployment(
+        LLM,
+        name="LLM",
+        autoscaling_config=AutoscalingConfig(
+            min_replicas=scale.min_replicas,
+            max_replicas=scale.max_replicas,
+            target_ongoing_requests=scale.target_ongoing_requests,
+            upscale_delay_s=scale.upscale_delay_s,
+            downscale_delay_s=scale.downscale_delay_s,
+        ),
+        max_ongoing_requests=scale.max_ongoing_requests,
+        max_queued_requests=scale.max_queued_requests,
+        health_check_period_s=5,
+        health_check_timeout_s=15,
+        graceful_shutdown_timeout_s=15,
+        graceful_shutdown_wait_loop_s=0.5,
+        ray_actor_options={"num_cpus": scale.num_cpus, "num_gpus": llm.num_gpus},
+        user_config={"adapters": [asdict(a) for a in adapters]},
+    )
+    return deployment.bind(settings.model_dump(mode="json"))
