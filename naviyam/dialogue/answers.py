@@ -24,7 +24,7 @@ from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, Intent, RequestContext, Understanding, UserProfile
 from naviyam.retrieval.filters import with_allergies
 from naviyam.safety.help import help_answer
-from naviyam.safety.screen import InputVerdict
+from naviyam.safety.screen import HelpKind, InputVerdict
 from naviyam.search import SearchRequest
 from naviyam.settings import Settings
 
@@ -175,7 +175,8 @@ class Answers:
         )
         if not shown:
             name = where.place.name if where.place and where.place.level != "point" else None
-            return replace(decision, text=replies.nothing_fits(filters, found.relaxed, place=name))
+            why = await self._finder.explain_nothing(request, trace)
+            return replace(decision, text=replies.nothing_fits(filters, why, place=name))
         write = WriteRequest(
             question=query,
             understanding=replace(understanding, filters=filters),
@@ -277,7 +278,7 @@ class Answers:
     def _help(
         self,
         decision: Decision,
-        kind: str | None,
+        kind: HelpKind | None,
         context: RequestContext,
         turns: Turns,
         profile: UserProfile,
@@ -296,7 +297,7 @@ class Answers:
             )
             near = [Candidate(row=row, score=0.0, funnels={}) for row in rows]
             shown = present(near, view, count=HELP_SHOPS)
-        text = help_answer(kind, shown)
+        text = help_answer(kind, [_where(r) for r in shown])
         return replace(decision, text=text, shown=shown, place=where.place, help_kind=kind)
 
     def _locate(
@@ -325,3 +326,8 @@ class Answers:
             or understanding.intent is Intent.MEAL_CARD_INQUIRY,
             relaxed=relaxed,
         )
+
+
+def _where(r: Recommendation) -> str:
+    """Return a shop as the help answer names it: with the way to it, if that is known."""
+    return r.name if r.walk_minutes is None else f"{r.name}(걸어서 {r.walk_minutes}분)"

@@ -48,6 +48,9 @@ class InMemoryProfiles:
     async def get(self, user_id: str) -> UserProfile | None:
         return self._profiles.get(user_id)
 
+    async def exists(self, user_id: str) -> bool:
+        return user_id in self._profiles
+
     async def put(self, profile: UserProfile) -> None:
         self._profiles[profile.user_id] = profile
 

@@ -74,7 +74,7 @@ def distance_m(start: tuple[float, float], latitude: float, longitude: float) ->
     """Return the great-circle distance (haversine).
 
     >>> round(distance_m((37.8813, 127.7298), 37.8847, 127.7170))
-    1188
+    1185
     """
     lat0, lat = math.radians(start[0]), math.radians(latitude)
     half_lat, half_lon = (lat - lat0) / 2, math.radians(longitude - start[1]) / 2

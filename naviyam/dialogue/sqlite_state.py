@@ -137,6 +137,10 @@ class SqliteProfiles:
             return UserProfile(user_id=alias)
         return replace(load_profile(text), user_id=alias)
 
+    async def exists(self, user_id: str) -> bool:
+        row = await self._database.one("SELECT profile FROM profiles WHERE user_id = ?", user_id)
+        return self.seed(user_id) is not None if row is None else row[0] is not None
+
     async def put(self, profile: UserProfile) -> None:
         user_id = profile.user_id.removesuffix(_STRANGER)
         await self._database.one(

@@ -1,0 +1,90 @@
+"""The Serve application: `serve run deployments.app:build_app config=configs/local.yaml`.
+
+Ingress -> (Retriever, Ranker where `serving.light_stages` is `deployments`) and, where `llm.enabled`, the LLM.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+from ray.serve import Application
+from ray.serve.handle import DeploymentHandle
+
+from deployments.config import AppArgs, deployment_options, load_settings
+from deployments.generator import HandleGenerator
+from deployments.handles import HandleRanker, HandleRetriever, VersionProbe
+from deployments.ingress import create_app
+from deployments.llm import llm_application
+from deployments.pipeline import ChatService, Probe
+from deployments.ranker import Ranker
+from deployments.retriever import Retriever
+from deployments.runtime import RemoteStages, RuntimeBuilder
+from naviyam.clock import SystemClock
+from naviyam.retrieval.encoder import load_encoder
+from naviyam.settings import Settings
+
+Handle = DeploymentHandle[Any]
+
+
+async def _ok() -> str:
+    return "ok"
+
+
+async def _disabled() -> str:
+    return "disabled"
+
+
+@serve.deployment(name="Ingress")
+@serve.ingress()
+class Ingress:
+    """The Ray shell of `ingress.create_app`: handles become ports, nothing else happens here."""
+
+    async def __init__(
+        self,
+        settings: Settings,
+        llm: Handle | None = None,
+        retriever: Handle | None = None,
+        ranker: Handle | None = None,
+    ) -> None:
+        clock = SystemClock()
+        probes: dict[str, Probe] = {"index": _ok, "ranker": _ok, "llm": _disabled}
+        remote = None
+        if retriever is not None and ranker is not None:
+            found = HandleRetriever(retriever)
+            remote = RemoteStages(retriever=found, funnels=found, ranker=HandleRanker(ranker))
+            probes |= {"index": VersionProbe(retriever), "ranker": VersionProbe(ranker)}
+        generator = None
+        if llm is not None:
+            generator = HandleGenerator(llm)
+            probes["llm"] = VersionProbe(llm)
+        builder = RuntimeBuilder(
+            settings,
+            clock,
+            encoder=load_encoder(settings.retrieval) if remote is None else None,
+            generator=generator,
+            remote=remote,
+        )
+        runtimes, state = builder.start()
+        self._service = ChatService(runtimes, state, settings=settings, clock=clock, probes=probes)
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self._service)
+
+
+def build_app(args: AppArgs) -> Application:
+    """Return the application graph of a configuration.
+
+    Raises:
+        ConfigError: the configuration is missing or wrong.
+    """
+    settings = load_settings(args)
+    serving = settings.serving
+    parts: dict[str, Application] = {}
+    if serving.light_stages == "deployments":
+        parts["retriever"] = Retriever.options(**deployment_options(serving.retriever)).bind(
+            settings
+        )
+        parts["ranker"] = Ranker.options(**deployment_options(serving.ranker)).bind(settings)
+    if settings.llm.enabled:
+        parts["llm"] = llm_application(settings)
+    return Ingress.options(**deployment_options(serving.ingress)).bind(settings, **parts)

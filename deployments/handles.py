@@ -1,0 +1,83 @@
+"""Ports over Serve handles: ids and small arrays go over, every call has a deadline, a cancelled one is cancelled there."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from ray.serve.exceptions import BackPressureError
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from naviyam.errors import DeadlineError, OverloadedError
+from naviyam.search import Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
+
+STAGE_TIMEOUT_S = 2.0
+_PROBE_TIMEOUT_S = 1.0
+_RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HandleRetriever:
+    """5A and 5B of the `Retriever` deployment."""
+
+    handle: DeploymentHandle[Any]
+
+    async def retrieve(self, request: SearchRequest) -> Retrieved:
+        found: Retrieved = await call(self.handle.retrieve.remote(request), "retrieve")
+        return found
+
+    async def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
+        why: tuple[str, ...] = await call(
+            self.handle.explain_nothing.remote(request), "explain_nothing"
+        )
+        return why
+
+    async def gather(self, request: SearchRequest) -> Funnelled:
+        found: Funnelled = await call(self.handle.gather.remote(request), "funnels")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class HandleRanker:
+    """Stage 6 of the `Ranker` deployment."""
+
+    handle: DeploymentHandle[Any]
+
+    async def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
+        ranked: Ranked = await call(self.handle.rank.remote(request, top_k), "rank")
+        return ranked
+
+
+async def call(
+    response: DeploymentResponse[Any], name: str, *, timeout_s: float = STAGE_TIMEOUT_S
+) -> Any:
+    """Await a response.
+
+    Raises:
+        DeadlineError: it took longer than `timeout_s`.
+        OverloadedError: the deployment's queue is full.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await response
+    except TimeoutError as e:
+        response.cancel()
+        raise DeadlineError(f"{name} took more than {timeout_s:g} s") from e
+    except asyncio.CancelledError:
+        response.cancel()
+        raise
+    except BackPressureError as e:
+        raise OverloadedError(f"the queue of {name} is full", retry_after_s=_RETRY_AFTER_S) from e
+
+
+@dataclass(frozen=True, slots=True)
+class VersionProbe:
+    """Readiness of a deployment that has a `version` method."""
+
+    handle: DeploymentHandle[Any]
+
+    async def __call__(self) -> str:
+        try:
+            await call(self.handle.version.remote(), "version", timeout_s=_PROBE_TIMEOUT_S)
+        except Exception as e:  # whatever it is, the part is not there
+            return f"down: {type(e).__name__}"
+        return "ok"

@@ -1,0 +1,228 @@
+"""The HTTP surface of spec 7 over a `ChatService`. Constructible without Ray; `Ingress` in `app` is its Ray shell."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+
+from deployments import problems
+from deployments.limits import BodyLimit
+from deployments.pipeline import ChatService
+from deployments.protocol import (
+    ChatRequest,
+    FeedbackRequest,
+    ProfileIn,
+    RecommendRequest,
+    UnderstandRequest,
+)
+from deployments.runtime import describe
+from naviyam.dialogue.turn import Delta, Done, Event, Failed, Recommended, Understood
+
+PAGE = Path(__file__).parent / "web" / "index.html"
+EVENT_STREAM = "text/event-stream"
+_GONE = 499
+"""Nobody reads it; the access log shows that the caller hung up."""
+
+_READY = frozenset(("ok", "disabled"))
+_T = TypeVar("_T")
+
+
+class ClientGoneError(Exception):
+    """The caller hung up; its work was cancelled."""
+
+
+def create_app(service: ChatService) -> FastAPI:
+    """Return the application; its lifespan watches for new versions and closes the service at the end."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(service.runtimes.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            service.close()
+
+    app = FastAPI(
+        title="나비얌", version=package_version("naviyam"), lifespan=lifespan, redoc_url=None
+    )
+    app.add_middleware(BodyLimit, max_bytes=service.settings.serving.max_body_bytes)
+    problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
+    _conversation_routes(app, service)
+    _record_routes(app, service)
+    _operation_routes(app, service)
+    return app
+
+
+def _conversation_routes(app: FastAPI, service: ChatService) -> None:
+    @app.post("/chat")
+    async def chat(body: ChatRequest, request: Request) -> Response:
+        """Answer a message: JSON, or server-sent events where the caller accepts them."""
+        if EVENT_STREAM in request.headers.get("accept", ""):
+            events = service.events(body)
+            first = await anext(events)  # a refusal is a problem with its status, not an event
+            return StreamingResponse(
+                _server_sent(first, events),
+                media_type=EVENT_STREAM,
+                headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+            )
+        try:
+            done = await _unless_gone(request, service.chat(body))
+        except ClientGoneError:
+            return Response(status_code=_GONE)
+        return JSONResponse(done.to_dict())
+
+    @app.post("/recommendations")
+    async def recommendations(body: RecommendRequest) -> JSONResponse:
+        """Return ranked shops without a written answer."""
+        found = await service.recommend(body)
+        return JSONResponse(
+            {
+                "interaction_id": found.interaction_id,
+                "user_id": body.user_id,
+                "original_query": found.query,
+                "recommendations": [r.to_dict() for r in found.recommendations],
+                "explanations": list(found.explanations),
+                "metadata": dict(found.metadata),
+            }
+        )
+
+    @app.post("/understand")
+    async def understand(body: UnderstandRequest) -> JSONResponse:
+        """Return what a text means, without answering it."""
+        return JSONResponse((await service.understand(body)).to_dict())
+
+
+def _record_routes(app: FastAPI, service: ChatService) -> None:
+    @app.post("/feedback", status_code=202)
+    async def feedback(body: FeedbackRequest) -> JSONResponse:
+        """Record a click, order, favourite or rating; answered when it is on disk."""
+        accepted = await service.feedback(body)
+        return JSONResponse(
+            {
+                "status": "success",
+                "feedback_id": accepted.feedback_id,
+                "duplicate": accepted.duplicate,
+                "collected": accepted.collected,
+            },
+            status_code=202,
+        )
+
+    @app.get("/shops/{shop_id}")
+    async def shop(shop_id: str) -> JSONResponse:
+        """Return a shop and its menus."""
+        return JSONResponse(service.shop(shop_id))
+
+    @app.get("/users/{user_id}")
+    async def user(user_id: str) -> JSONResponse:
+        """Return a profile and the consent."""
+        return JSONResponse(await service.user(user_id))
+
+    @app.put("/users/{user_id}")
+    async def put_user(user_id: str, body: ProfileIn) -> JSONResponse:
+        """Replace a profile."""
+        return JSONResponse(await service.put_user(user_id, body))
+
+    @app.delete("/users/{user_id}")
+    async def delete_user(user_id: str) -> JSONResponse:
+        """Remove a user from profile, memory and logs."""
+        await service.forget(user_id)
+        return JSONResponse({"user_id": user_id, "deleted": True})
+
+
+def _operation_routes(app: FastAPI, service: ChatService) -> None:
+    @app.get("/healthz")
+    async def healthz() -> JSONResponse:
+        """Say that this process answers."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz")
+    async def readyz() -> JSONResponse:
+        """Say how index, ranker and language model are; without the last, answers are degraded but come."""
+        parts = await service.readiness()
+        able = all(parts[name] in _READY for name in parts if name != "llm")
+        whole = all(state in _READY for state in parts.values())
+        status = "ready" if able else "not_ready"
+        return JSONResponse(
+            {"status": status, "degraded": not whole, **parts}, status_code=200 if able else 503
+        )
+
+    @app.get("/version")
+    async def version() -> JSONResponse:
+        """Return the versions of everything that serves."""
+        runtime = service.runtimes.current
+        return JSONResponse(
+            {
+                "naviyam": package_version("naviyam"),
+                **runtime.pipeline.versions,
+                "catalogue_card": describe(runtime.catalog),
+            }
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGE, media_type="text/html; charset=utf-8")
+
+
+async def _server_sent(
+    first: Event, events: AsyncGenerator[Event, None]
+) -> AsyncGenerator[str, None]:
+    try:
+        yield server_sent_event(first)
+        async for event in events:
+            yield server_sent_event(event)
+    except Exception:
+        yield _frame("error", {"code": "internal", "detail": "지금은 답하기 어려워요."})
+        raise
+    finally:
+        await events.aclose()
+
+
+def server_sent_event(event: Event) -> str:
+    """Return one event of spec 7's stream as text."""
+    if isinstance(event, Understood):
+        return _frame("understanding", event.understanding.to_dict())
+    if isinstance(event, Recommended):
+        return _frame(
+            "recommendations", {"recommendations": [r.to_dict() for r in event.recommendations]}
+        )
+    if isinstance(event, Delta):
+        return _frame("delta", {"text": event.text})
+    if isinstance(event, Done):
+        return _frame("done", event.to_dict())
+    assert isinstance(event, Failed)
+    return _frame(
+        "error",
+        {"code": event.code, "detail": event.message, "retry_after_s": event.retry_after_s},
+    )
+
+
+def _frame(name: str, data: Mapping[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
+    """Await `work`; cancel it when the caller hangs up, so that nothing is generated for nobody."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    task, watcher = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGoneError
+        return task.result()
+    finally:
+        for each in (task, watcher):
+            each.cancel()
+        await asyncio.gather(task, watcher, return_exceptions=True)

@@ -1,0 +1,43 @@
+"""A bound on request bodies, before anything parses them. Plain ASGI."""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.problems import problem
+
+
+class BodyLimit:
+    """Refuses bodies above `max_bytes` with 413, by their length header or while they arrive."""
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "DELETE", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_bytes:
+            await self._refuse(scope, receive, send)
+            return
+        taken: list[Message] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            taken.append(message)
+            size += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            if size > self._max_bytes:
+                await self._refuse(scope, receive, send)
+                return
+
+        async def replay() -> Message:
+            return taken.pop(0) if taken else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = problem(
+            413, "too_large", f"the body is above {self._max_bytes} bytes; send less"
+        )
+        await response(scope, receive, send)

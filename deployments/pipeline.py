@@ -1,0 +1,350 @@
+"""The service behind the routes: gates, pseudonyms, deadlines, a second try on newer data. No HTTP, no Ray.
+
+User ids become pseudonyms here; nothing behind this module sees what a caller sent as `user_id`.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.protocol import (
+    ChatRequest,
+    FeedbackRequest,
+    ProfileIn,
+    RecommendRequest,
+    UnderstandRequest,
+    parse_filters,
+    profile_out,
+)
+from deployments.runtime import Runtime, State
+from deployments.versioned import Versioned
+from naviyam.catalog.store import Catalog
+from naviyam.clock import Clock
+from naviyam.dialogue.turn import Ask, Done, Event, Failed, Recommendations, Turn, Understood
+from naviyam.errors import (
+    DeadlineError,
+    InputError,
+    NotFoundError,
+    OverloadedError,
+    StaleVersionError,
+)
+from naviyam.feedback.events import FeedbackEvent
+from naviyam.ids import check_id, new_id, pseudonym
+from naviyam.request import RequestContext, Understanding
+from naviyam.settings import Settings
+from naviyam.text.personal import mask
+
+Probe = Callable[[], Awaitable[str]]
+"""Says how a part is: `ok`, `disabled` or why not."""
+
+_ATTEMPTS = 2
+_LATE = "답을 만드는 데 시간이 너무 걸려요. 조금 뒤에 다시 말해 줄래요?"
+
+
+class Gate:
+    """Lets at most `limit` in at once; who comes too many is refused at once, not queued."""
+
+    def __init__(self, limit: int, *, retry_after_s: float) -> None:
+        self._limit = limit
+        self._retry_after_s = retry_after_s
+        self._inside = 0
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            OverloadedError: all places are taken.
+        """
+        if self._inside >= self._limit:
+            raise OverloadedError(
+                f"{self._limit} requests are being answered; try again in {self._retry_after_s:g} s",
+                retry_after_s=self._retry_after_s,
+            )
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """A feedback that is on disk, or was not to be kept (`collected` False: no consent)."""
+
+    feedback_id: str
+    duplicate: bool
+    collected: bool
+
+
+class ChatService:
+    """One process's service over hot-swapped runtimes.
+
+    Args:
+        runtimes: the current runtime and the one before.
+        state: memory, profiles and the event log.
+        probes: readiness by part (`index`, `ranker`, `llm`).
+    """
+
+    def __init__(
+        self,
+        runtimes: Versioned[Runtime],
+        state: State,
+        *,
+        settings: Settings,
+        clock: Clock,
+        probes: Mapping[str, Probe],
+    ) -> None:
+        serving = settings.serving
+        self.settings = settings
+        self.clock = clock
+        self.runtimes = runtimes
+        self._state = state
+        self._probes = probes
+        self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
+        self._others = Gate(
+            serving.ingress.max_ongoing_requests, retry_after_s=serving.retry_after_s
+        )
+
+    async def events(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+        """Answer a message as events; the last is `Done` or, after the deadline, `Failed`. Closing it cancels.
+
+        Raises:
+            OverloadedError, InputError: before the first event.
+        """
+        received_s = self.clock.monotonic_s()
+        limit = self.settings.serving.max_message_chars
+        if len(request.message) > limit:
+            raise InputError(
+                f"the message has {len(request.message)} characters, the limit is {limit}; shorten it",
+                field="message",
+            )
+        now = self.clock.now()
+        turn = Turn(
+            interaction_id=new_id("i", now),
+            user_id=self._pseudonym(request.user_id),
+            session_id=request.session_id or new_id("s", now),
+            message=request.message,
+            context=request.context.to_domain(now),
+            received_s=received_s,
+        )
+        with self._chats.enter():
+            async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
+                async for event in events:
+                    yield event
+
+    async def chat(self, request: ChatRequest) -> Done:
+        """Answer a message in one piece.
+
+        Raises:
+            DeadlineError: the time for a request ran out.
+        """
+        async with aclosing(self.events(request)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event
+                if isinstance(event, Failed):
+                    raise DeadlineError(event.message)
+        raise DeadlineError(_LATE)
+
+    async def recommend(self, request: RecommendRequest) -> Recommendations:
+        """Answer a call for recommendations.
+
+        Raises:
+            DeadlineError: the time for a request ran out.
+        """
+        received_s, now = self.clock.monotonic_s(), self.clock.now()
+        user_id = self._pseudonym(request.user_id)
+        given = request.understanding
+        ask = Ask(
+            interaction_id=new_id("i", now),
+            user_id=user_id,
+            context=request.context.to_domain(now),
+            received_s=received_s,
+            query=request.query or (given.semantic_query if given is not None else ""),
+            filters=None if given is None else parse_filters(given.filters),
+            profile=None
+            if request.user_profile is None
+            else request.user_profile.to_domain(user_id),
+            top_k=request.top_k,
+            exclude_shop_ids=tuple(request.exclude),
+        )
+        with self._others.enter():
+            try:
+                async with asyncio.timeout(self.settings.serving.request_timeout_s):
+                    for attempt in range(1, _ATTEMPTS + 1):
+                        try:
+                            return await self.runtimes.current.pipeline.recommend(ask)
+                        except StaleVersionError:
+                            if attempt == _ATTEMPTS:
+                                raise
+                            await self.runtimes.poll()
+            except TimeoutError as e:
+                raise DeadlineError("the search took too long; try again") from e
+        raise AssertionError
+
+    async def understand(self, request: UnderstandRequest) -> Understanding:
+        """Answer stages 3 and 4 alone."""
+        limit = self.settings.serving.max_message_chars
+        if len(request.text) > limit:
+            raise InputError(
+                f"the text has {len(request.text)} characters, the limit is {limit}; shorten it",
+                field="text",
+            )
+        with self._others.enter():
+            return await self.runtimes.current.pipeline.understand(
+                request.text,
+                user_id=self._pseudonym(request.user_id or "nobody"),
+                session_id=request.session_id or "none",
+            )
+
+    async def feedback(self, request: FeedbackRequest) -> Accepted:
+        """Record a feedback; returns when it is on disk.
+
+        Raises:
+            NotFoundError: the shop is in no catalogue that serves.
+        """
+        if not any(request.shop_id in r.catalog.row_of for r in self.runtimes.all):
+            raise NotFoundError(f"no shop {request.shop_id} in the catalogue")
+        user_id, now = self._pseudonym(request.user_id), self.clock.now()
+        event = FeedbackEvent(
+            user_id=user_id,
+            shop_id=request.shop_id,
+            feedback_type=request.feedback_type,
+            recorded_at=now,
+            happened_at=request.timestamp or now,
+            interaction_id=request.interaction_id,
+            satisfaction_score=request.satisfaction_score,
+            review_text=None if request.review_text is None else mask(request.review_text),
+            order_amount_won=request.order_amount_won,
+            actual_visit=request.actual_visit,
+            idempotency_key=request.idempotency_key,
+        )
+        record = event.to_record()
+        profile = await self._state.profiles.get(user_id)
+        if profile is not None and not profile.consent:
+            return Accepted(feedback_id=record["feedback_id"], duplicate=False, collected=False)
+        with self._others.enter():
+            duplicate = await self._state.events.feedback(record)
+        return Accepted(feedback_id=record["feedback_id"], duplicate=duplicate, collected=True)
+
+    def shop(self, shop_id: str) -> dict[str, Any]:
+        """Return a shop and its menus.
+
+        Raises:
+            NotFoundError: there is no such shop.
+        """
+        catalog = self.runtimes.current.catalog
+        row = catalog.row_of.get(check_id(shop_id, field="shop_id"))
+        if row is None or catalog.alcohol[row]:
+            raise NotFoundError(f"no shop {shop_id} in the catalogue")
+        return shop_out(catalog, row, self.clock)
+
+    async def user(self, user_id: str) -> dict[str, Any]:
+        """Return what is known of a user.
+
+        Raises:
+            NotFoundError: nothing is.
+        """
+        own = self._pseudonym(user_id)
+        if not await self._state.profiles.exists(own):
+            raise NotFoundError(f"no user {user_id}; PUT /users/{user_id} makes a profile")
+        return profile_out(user_id, await self._state.profiles.get(own))
+
+    async def put_user(self, user_id: str, profile: ProfileIn) -> dict[str, Any]:
+        """Replace a profile; without consent what was remembered goes too."""
+        own = self._pseudonym(user_id)
+        await self._state.profiles.put(profile.to_domain(own))
+        if not profile.consent:
+            await self._state.memory.forget(own)
+        return await self.user(user_id)
+
+    async def forget(self, user_id: str) -> None:
+        """Remove a user from profile, memory and log. Idempotent; a user nobody knows is removed as well."""
+        own = self._pseudonym(user_id)
+        await self._state.events.forget(own, at=self.clock.now())
+        await self._state.profiles.forget(own)
+        await self._state.memory.forget(own)
+
+    async def readiness(self) -> dict[str, str]:
+        """Return how each part is."""
+        names = list(self._probes)
+        states = await asyncio.gather(*(self._probes[n]() for n in names))
+        return dict(zip(names, states, strict=True))
+
+    def close(self) -> None:
+        """Write what waits to disk."""
+        self._state.close()
+
+    async def _attempts(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        """Run the turn; where a part held other data, once more on the newest, telling the understanding once."""
+        told = False
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                async with aclosing(self.runtimes.current.pipeline.run(turn)) as events:
+                    async for event in events:
+                        if isinstance(event, Understood):
+                            if told:
+                                continue
+                            told = True
+                        yield event
+                return
+            except StaleVersionError:
+                if attempt == _ATTEMPTS:
+                    raise
+                await self.runtimes.poll()
+
+    async def _timed(
+        self, events: AsyncGenerator[Event, None], received_s: float
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(events):
+            while True:
+                limit_s = self.settings.serving.request_timeout_s
+                left_s = limit_s - (self.clock.monotonic_s() - received_s)
+                try:
+                    event = await asyncio.wait_for(anext(events), max(left_s, 0.001))
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    retry_after_s = self.settings.serving.retry_after_s
+                    yield Failed(code="timeout", message=_LATE, retry_after_s=retry_after_s)
+                    return
+                yield event
+
+    def _pseudonym(self, user_id: str) -> str:
+        return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
+
+
+def shop_out(catalog: Catalog, row: int, clock: Clock) -> dict[str, Any]:
+    """Return GET /shops/{id}; what is unknown is null."""
+    shop, context = catalog.shop(row), RequestContext(time=clock.now())
+    code = int(catalog.open_now(context.time)[row])
+    return {
+        "shop_id": shop.shop_id,
+        "name": shop.name,
+        "brand": shop.brand or None,
+        "category": shop.category,
+        "address": shop.address,
+        "district": shop.sigungu or None,
+        "dong": shop.dong or None,
+        "latitude": shop.latitude,
+        "longitude": shop.longitude,
+        "meal_card": shop.meal_card.value,
+        "is_good_influence_shop": shop.is_good_influence_shop,
+        "message": shop.message or None,
+        "open_now": None if code < 0 else bool(code),
+        "open_until": catalog.closes_at(row, context.time) if code == 1 else None,
+        "rating": shop.rating,
+        "review_count": shop.review_count,
+        "menus": [
+            {
+                "name": m.name,
+                "price_won": m.price_won if m.price_won > 0 else None,
+                "is_best": m.is_best,
+                "is_sold_out": m.is_sold_out,
+            }
+            for m in catalog.menus(row)
+        ],
+    }
