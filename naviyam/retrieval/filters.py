@@ -158,8 +158,9 @@ class Wishes:
         return int(foods.price[allowed].min()) if allowed.any() else 0
 
     def likely(self) -> Mask:
-        """Return the shops [n] that sell the dish by their kind, though nobody knows their menus."""
-        kinds = words.DISH_KINDS.get(squash(self.filters.food_type or ""), ())
+        """Return the shops [n] that surely sell the dish by their kind, though nobody knows their menus."""
+        name = squash(self.filters.food_type or "")
+        kinds = words.DISH_KINDS[name] if name in words.SURE else ()
         return tagged(self.catalog, kinds) & ~food_table(self.catalog).has_menus
 
     def akin(self) -> Mask:

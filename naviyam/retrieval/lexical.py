@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from naviyam.errors import ArtifactError
 from naviyam.retrieval.dense import Hits, top
+from naviyam.retrieval.words import expanded
 from naviyam.text.clean import squash
 from naviyam.text.morphemes import tokens
 
@@ -22,6 +23,7 @@ _K1, _B = 1.2, 0.75
 _PAIR_WEIGHT = 0.35
 """A pair of syllables says less than a word, and a word has several."""
 
+_EXPANDED_WEIGHT = 0.5
 _PAIR = "#"
 
 
@@ -30,11 +32,11 @@ def document_terms(text: str, name: str) -> list[str]:
     return [*tokens(text), *_pairs(squash(name))]
 
 
-def query_terms(text: str) -> list[str]:
-    """Return a query's terms, each once: morphemes, and the pairs within those of two syllables or more."""
-    words = dict.fromkeys(tokens(text))
-    pairs = dict.fromkeys(pair for word in words for pair in _pairs(squash(word)))
-    return [*words, *pairs]
+def query_terms(text: str) -> list[tuple[str, float]]:
+    """Return a query's terms, each once, with weights: morphemes, their pairs of syllables, and what they stand for."""
+    said = tuple(dict.fromkeys(tokens(text)))
+    pairs = dict.fromkeys(pair for word in said for pair in _pairs(squash(word)))
+    return [*((t, 1.0) for t in (*said, *pairs)), *((t, _EXPANDED_WEIGHT) for t in expanded(said))]
 
 
 def _pairs(name: str) -> Iterable[str]:
@@ -79,11 +81,11 @@ class Lexical:
     def search(self, text: str, mask: npt.NDArray[np.bool_], k: int) -> Hits:
         """Return at most `k` rows that `mask` [n] allows and that share a term with `text`, best first, and their scores."""
         total = np.zeros(len(mask), np.float32)
-        for term in query_terms(text):
+        for term, weight in query_terms(text):
             number = self._term.get(term)
             if number is not None:
                 part = slice(self._start[number], self._start[number + 1])
-                total[self._rows[part]] += self._weights[part]
+                total[self._rows[part]] += weight * self._weights[part]
         rows = np.flatnonzero((total > 0) & mask)
         scores = total[rows]
         best = top(scores, min(k, len(rows)))

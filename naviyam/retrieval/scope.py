@@ -3,7 +3,8 @@
 The ladder, from what was asked to what may be said instead:
 
 1. everything as asked, the place's radius times `places.widen`, until `places.enough` shops fit;
-2. a dish with too few sellers gets the shops of its kind with unknown menus beside them (`food_type`);
+2. before it is widened for a dish that every shop of its kind sells (`words.SURE`), those with unknown menus
+   count too, ranked after the known (`food_type`): a near 중국집 is better than a 짜장면 an hour away;
 3. nothing at all: one wish is loosened, in the order of `LOOSENED`; then two together; and so on.
 
 Never loosened: alcohol, allergies, a card that is known not to work, budget, category, opening, diets but
@@ -128,19 +129,14 @@ class Scoper:
 
     def _compute(self, request: SearchRequest) -> Scope:
         wishes = self._wishes(request)
-        mask, loosened = self._ladder(wishes)
+        near = wishes.area.within(self._places.widen[0])
+        known = wishes.mask() & near
         likely = np.zeros(self.catalog.size, np.bool_)
-        if (
-            wishes.dish is not None
-            and "food_type" not in loosened
-            and mask.sum() < self._places.enough
-        ):
-            more = self._widened(
-                wishes, frozenset({"food_type"}) | loosened, extra=wishes.likely()
-            )[0]
-            likely = more & ~mask
-            if likely.any():
-                mask, loosened = mask | likely, loosened | {"food_type"}
+        if wishes.dish is not None and known.sum() < self._places.enough:
+            likely = wishes.mask(without=frozenset({"food_type"})) & wishes.likely() & near & ~known
+        if likely.any():
+            return self._scope(wishes, known | likely, likely, frozenset({"food_type"}))
+        mask, loosened = self._ladder(wishes)
         return self._scope(wishes, mask, likely, loosened)
 
     def _scope(self, wishes: Wishes, mask: Mask, likely: Mask, loosened: frozenset[str]) -> Scope:
@@ -180,16 +176,11 @@ class Scoper:
                 return mask, loosened | {"location"} if wider else loosened
         return mask, frozenset()
 
-    def _widened(
-        self, wishes: Wishes, loosened: frozenset[str], *, extra: Mask | None = None
-    ) -> tuple[Mask, bool]:
-        """Return the shops in the first radius that holds enough, and whether it is wider than asked.
-
-        `extra` replaces the shops that a loosened dish lets in.
-        """
+    def _widened(self, wishes: Wishes, loosened: frozenset[str]) -> tuple[Mask, bool]:
+        """Return the shops in the first radius that holds enough, and whether it is wider than asked."""
         base = wishes.mask(without=loosened)
         if "food_type" in loosened:
-            base &= wishes.akin() if extra is None else extra
+            base &= wishes.akin()
         if "location" in loosened:
             return base & wishes.area.around(self._places.widen[-1]), False
         mask = base

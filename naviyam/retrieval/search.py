@@ -118,10 +118,10 @@ class HybridRetriever:
 def _pool(scope: Scope, k: int) -> npt.NDArray[np.int32]:
     """Return the rows of the lowest tiers that together hold `k` shops: what is behind them cannot be shown."""
     tiers = scope.tier[scope.rows]
-    for tier in np.unique(tiers):
-        if int((tiers <= tier).sum()) >= k:
-            return scope.rows[tiers <= tier]
-    return scope.rows
+    if len(tiers) <= k:
+        return scope.rows
+    pool: npt.NDArray[np.int32] = scope.rows[tiers <= np.partition(tiers, k - 1)[k - 1]]
+    return pool
 
 
 def _text(request: SearchRequest) -> str:

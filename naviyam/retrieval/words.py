@@ -4,12 +4,12 @@ Data and small look-ups, all in the squashed spelling of `text.clean.squash`. Al
 leaving a shop out: a wrong no costs a suggestion, a wrong yes harms a child.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from naviyam.text.clean import squash
 
 DISH_FORMS: Mapping[str, tuple[str, ...]] = {
-    "짜장면": ("짜장", "짬짜면"), "짬뽕": ("짬뽕", "짬짜면"), "햄버거": ("버거",), "버거": ("버거",), "돈까스": ("돈까스", "카츠", "까츠"),
+    "짜장면": ("짜장", "짬짜면"), "짬뽕": ("짬뽕", "짬짜면"), "햄버거": ("버거", "맘스터치", "롯데리아", "맥도날드", "kfc"), "버거": ("버거", "맘스터치", "롯데리아", "맥도날드", "kfc"), "돈까스": ("돈까스", "카츠", "까츠"),
     "떡볶이": ("떡볶이",), "파스타": ("파스타", "스파게티"), "스파게티": ("파스타", "스파게티"), "제육볶음": ("제육",), "제육": ("제육",),
     "라면": ("라면",), "우동": ("우동",), "국수": ("국수",), "메밀국수": ("메밀국수", "막국수", "소바", "메밀"), "막국수": ("막국수",),
     "소바": ("소바", "메밀"), "초밥": ("초밥", "스시"), "만두": ("만두", "교자"), "순대국": ("순대국", "순댓국"), "국밥": ("국밥",),
@@ -30,7 +30,24 @@ DISH_KINDS: Mapping[str, tuple[str, ...]] = {
     "도넛": ("베이커리", "카페"), "와플": ("카페",), "빙수": ("카페",), "아이스크림": ("카페",), "주스": ("카페",), "삼각김밥": ("편의점",),
     "컵라면": ("편의점",), "도시락": ("편의점",), "삼겹살": ("고기",), "갈비": ("고기",), "샐러드": ("건강식", "카페"), "포케": ("건강식",),
 }  # fmt: skip
-"""Who surely sells a dish, for shops whose menus nobody knows."""
+"""Which kinds of shop sell a dish: where to look when nobody near is known to have it."""
+
+SURE = frozenset((
+    "짜장면", "짬뽕", "탕수육", "군만두", "떡볶이", "김밥", "어묵", "빵", "통닭", "양념치킨", "프라이드치킨", "삼각김밥", "컵라면", "도시락",
+    "삼겹살",
+))  # fmt: skip
+"""Dishes that practically every shop of their kinds sells, also one whose menu nobody wrote down."""
+
+EXPANSIONS: Mapping[str, tuple[str, ...]] = {
+    "국물": ("국밥", "탕", "찌개", "칼국수", "해장국", "곰탕", "설렁탕", "순대국", "우동", "전골"),
+    "든든": ("국밥", "백반", "정식", "한식뷔페", "비빔밥"), "시원": ("냉면", "콩국수", "막국수", "물회"),
+    "달콤": ("빵", "케이크", "카페", "빙수", "도넛"), "달달": ("빵", "케이크", "카페", "빙수", "도넛"), "디저트": ("케이크", "카페", "베이커리", "빙수"),
+    "간식": ("분식", "떡볶이", "김밥", "빵", "와플"), "간단": ("김밥", "분식", "샌드위치", "토스트"), "고기": ("삼겹살", "갈비", "불고기", "제육"),
+    "면": ("국수", "칼국수", "라면", "우동", "냉면"), "밥": ("백반", "비빔밥", "덮밥", "국밥", "볶음밥"), "집밥": ("백반", "정식", "된장찌개", "한식뷔페"),
+    "건강": ("건강식", "샐러드", "비빔밥", "쌈밥", "두부"), "중국집": ("중식", "짜장면", "짬뽕"), "튀김": ("분식", "돈까스", "치킨"), "매콤": ("떡볶이", "짬뽕", "닭갈비"),
+    "저녁": ("백반", "정식"), "아침": ("김밥", "토스트", "백반", "해장국"),
+}  # fmt: skip
+"""What a child means by a word that hardly stands on a menu. Dishes are expanded by their kinds as well."""
 
 ALLERGY_FORMS: Mapping[str, tuple[str, ...]] = {
     "땅콩": ("땅콩", "피넛", "견과"),
@@ -102,6 +119,17 @@ def dish_forms(dish: str) -> tuple[str, ...]:
     """
     name = squash(dish)
     return DISH_FORMS.get(name, (name,) if name else ())
+
+
+def expanded(words: Iterable[str]) -> tuple[str, ...]:
+    """Return words that mean the same or tell who sells it, without the given ones.
+
+    >>> expanded(("짜장면",))
+    ('중식',)
+    """
+    given = tuple(words)
+    more = (m for w in given for m in (*EXPANSIONS.get(w, ()), *DISH_KINDS.get(w, ())))
+    return tuple(m for m in dict.fromkeys(more) if m not in given)
 
 
 def allergy_key(food: str) -> str:
