@@ -80,8 +80,9 @@ def simulate_behavior(
     archetypes = rng.normal(size=(8, RANK_DIM))
     people = [_person(number, town, archetypes, rng) for number in range(1, users + 1)]
     rows: list[tuple[int, int, int, float, int]] = []
+    limit = int(now.timestamp())
     for index, person in enumerate(people):
-        rows.extend(_life(index, person, town, now, days, rng))
+        rows.extend(row for row in _life(index, person, town, now, days, rng) if row[4] < limit)
     return tuple(p.profile for p in people), Events.from_rows(rows, simulated=True)
 
 

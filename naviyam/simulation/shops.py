@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
+from naviyam.catalog.categories import kinds
 from naviyam.catalog.hours import Day, WeekHours, clock_minute, to_json
 from naviyam.catalog.types import MealCard, Menu, Shop
+from naviyam.request import CATEGORIES
 from naviyam.simulation.names import DISTRICTS, GOOD_MESSAGES, MESSAGES, TRADES, WORDS, Trade
 
 SHOPS = 400
@@ -19,8 +21,10 @@ def sample_shops(rng: random.Random, *, count: int = SHOPS) -> tuple[list[Shop],
     for number in range(1, count + 1):
         trade = rng.choices(TRADES, weights=[t.weight for t in TRADES])[0]
         shop = _shop(f"shop_{number:04d}", trade, rng, taken)
-        shops.append(shop)
-        menus.extend(_menus(shop, trade, rng))
+        own = _menus(shop, trade, rng)
+        found = {shop.category, *kinds(shop.name, shop.category, [m.name for m in own]).tags}
+        shops.append(replace(shop, tags=tuple(c for c in CATEGORIES if c in found)))
+        menus.extend(own)
     return shops, menus
 
 
@@ -38,7 +42,6 @@ def _shop(shop_id: str, trade: Trade, rng: random.Random, taken: set[str]) -> Sh
         name=name,
         brand=brand,
         category=trade.category,
-        tags=(trade.category,),
         address=f"{district.sido} {district.sigungu} {_road(dong, rng)} ({dong})",
         sido=district.sido,
         sigungu=district.sigungu,
