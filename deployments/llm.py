@@ -82,6 +82,10 @@ class LLM:
             "active": engine.active,
         }
 
+    async def version(self) -> str:
+        """Return the name of the served weights; answers only once the engine runs."""
+        return (await self._ready()).served.model.name
+
     async def check_health(self) -> None:
         """Raise when the engine is dead or stuck, so that Serve replaces the replica."""
         if self._engine is not None:
