@@ -1,0 +1,199 @@
+"""Finds dishes, kinds of food, exclusions and allergies in a cleaned text. Pure; data in `lexicon`.
+
+A dish sets `food_type`, a kind of food `category`; what is said as unwanted is returned negated.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from naviyam.nlu.lexicon import (
+    CATEGORY_WORDS,
+    DISH_ALIASES,
+    INGREDIENTS,
+    NOT_AFTER,
+    SAFE_INSIDE,
+    SINGLE_SYLLABLE,
+)
+from naviyam.nlu.spans import Span, overlaps
+from naviyam.text.dishes import DISHES
+from naviyam.text.spelling import VARIANTS, unify
+
+_EATING = re.compile(
+    r"\s?(?:집|가게|이나|이랑|을|도|은|이)?\s?(?:먹|사|파는|시키|땡|추천|말고|말구|빼고|ㄱㄱ|ㅊㅊ|좋|어디|있|집|가게|맛집|싫|$|[?!.,])"
+)
+_BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
+_UNWANTED = re.compile(
+    r"\s?(?:집|가게|종류|음식|류)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
+    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫[어은다으]|싫$|안\s?먹[고을어는]|못\s?먹|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로|안\s?땡|안\s?좋아|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
+)
+_AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
+_ALLERGY_AFTER = re.compile(
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+)
+_ALLERGY_BEFORE = re.compile(
+    r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있[가-힣]*|음)?[\s,.:]*$"
+)
+_OTHER_ALLERGY = re.compile(
+    r"([가-힣]{1,5})\s?(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?!\s?(?:없|는\s?없|는없))"
+)
+_NOT_FOOD = frozenset(
+    (
+        "나",
+        "저",
+        "무슨",
+        "내가",
+        "제가",
+        "음식",
+        "심한",
+        "다른",
+        "좀",
+        "친구",
+        "동생",
+        "특별한",
+        "혹시",
+    )
+)
+
+
+def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
+    """Index every word by its first letter, longest first: (word, key, value)."""
+    words: dict[str, tuple[str, str]] = {}
+    for dish in DISHES:
+        words[dish] = ("food_type", dish)
+        if len(dish) > 1 and not dish.endswith("집"):
+            words.setdefault(dish + "집", ("food_type", dish))
+    for alias, dish in DISH_ALIASES.items():
+        if dish:
+            words[alias] = ("food_type", unify(dish))
+    for word, category in CATEGORY_WORDS.items():
+        words[word] = ("category", category)
+    for wrong, right in VARIANTS.items():
+        for known, entry in list(words.items()):
+            if right != wrong and right in known and wrong not in known:
+                words.setdefault(known.replace(right, wrong), entry)
+    index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for word, (key, value) in words.items():
+        bare = word.replace(" ", "").lower()
+        index[bare[0]].append((bare, key, value))
+    return {c: tuple(sorted(set(v), key=lambda w: (-len(w[0]), w))) for c, v in index.items()}
+
+
+_WORDS = _build()
+_INGREDIENT = re.compile(
+    "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
+)
+
+
+def find_food(text: str, taken: Sequence[Span] = ()) -> tuple[Span, ...]:
+    """Find food mentions, unwanted food and allergies.
+
+    >>> [(s.key, s.value, s.negated) for s in find_food("치킨 말고 자장면 먹을래")]
+    [('category', '치킨', True), ('food_type', '짜장면', False)]
+    >>> [(s.key, s.value) for s in find_food("땅콩이랑 새우 알레르기 있어")]
+    [('dietary', 'allergy:땅콩'), ('dietary', 'allergy:새우')]
+    """
+    mentions = _mentions(text.lower(), taken)
+    ingredients = _ingredients(text, [*mentions, *taken])
+    allergies = _allergies(text, sorted([*mentions, *ingredients], key=lambda s: s.start))
+    rest = [s for s in mentions if not overlaps(s.start, s.end, allergies)]
+    marked = _mark_unwanted(
+        text, sorted([*rest, *_outside(ingredients, allergies)], key=lambda s: s.start)
+    )
+    wanted = [s for s in marked if s.key != "ingredient" or s.negated]
+    return tuple(sorted([*wanted, *allergies], key=lambda s: s.start))
+
+
+def _outside(spans: Sequence[Span], taken: Sequence[Span]) -> list[Span]:
+    return [s for s in spans if not overlaps(s.start, s.end, taken)]
+
+
+def _mentions(text: str, taken: Sequence[Span]) -> list[Span]:
+    """Match dictionary words on the text without spaces; a word may cross a space only from a word's start."""
+    where = [i for i, c in enumerate(text) if c != " "]
+    bare = "".join(text[i] for i in where)
+    found: list[Span] = []
+    at = 0
+    while at < len(bare):
+        hit = next(
+            (w for w in _WORDS.get(bare[at], ()) if _fits(text, bare, where, at, w[0])), None
+        )
+        if hit is None:
+            at += 1
+            continue
+        word, key, value = hit
+        start, end = where[at], where[at + len(word) - 1] + 1
+        if not overlaps(start, end, taken):
+            found.append(Span(key=key, value=value, start=start, end=end))
+        at += len(word)
+    return found
+
+
+def _fits(text: str, bare: str, where: list[int], at: int, word: str) -> bool:
+    if not bare.startswith(word, at):
+        return False
+    start, end = where[at], where[at + len(word) - 1] + 1
+    at_word_start = start == 0 or not ("가" <= text[start - 1] <= "힣")
+    parts = text[start:end].split(" ")
+    if len(parts) > 1 and not (at_word_start and len(word) >= 4 and min(map(len, parts)) >= 1):
+        return False
+    if len(parts) > 1 and (len(parts) > 2 or len(parts[-1]) < 2) and not word.endswith("집"):
+        return False
+    after = text[end:]
+    if any(after.startswith(bad) for bad in NOT_AFTER.get(word, ())):
+        return False
+    if len(word) == 1:
+        eaten = _EATING.match(after) is not None and _BAD_FOLLOW.match(after) is None
+        return at_word_start and word in SINGLE_SYLLABLE and eaten
+    return at_word_start or len(word) >= 3 or word in SAFE_INSIDE
+
+
+def _ingredients(text: str, taken: Sequence[Span]) -> list[Span]:
+    found = []
+    for m in _INGREDIENT.finditer(text):
+        start = m.start()
+        if start and "가" <= text[start - 1] <= "힣":
+            continue
+        if not overlaps(start, m.end(), taken):
+            found.append(
+                Span(key="ingredient", value=m.group().replace(" ", ""), start=start, end=m.end())
+            )
+    return found
+
+
+def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
+    """Turn foods before (or after) an allergy word into allergies, with those joined to them."""
+    out: list[Span] = []
+    for i, span in enumerate(candidates):
+        after = _ALLERGY_AFTER.match(text, span.end)
+        if not after and not _ALLERGY_BEFORE.search(text[: span.start]):
+            continue
+        group = [span]
+        while i > 0 and _AND.fullmatch(text[candidates[i - 1].end : group[0].start]):
+            i -= 1
+            group.insert(0, candidates[i])
+        out += [
+            replace(s, key="dietary", value=f"allergy:{s.value}", negated=False)
+            for s in group
+            if s.start not in {o.start for o in out}
+        ]
+    if not out and (m := _OTHER_ALLERGY.search(text)) and m[1] not in _NOT_FOOD:
+        food = re.sub(r"(?:에|한테|가|이)$", "", m[1]) if len(m[1]) > 1 else m[1]
+        if food and food not in _NOT_FOOD:
+            at = m.start(1)
+            out.append(Span(key="dietary", value=f"allergy:{food}", start=at, end=at + len(food)))
+    return out
+
+
+def _mark_unwanted(text: str, spans: Sequence[Span]) -> list[Span]:
+    out = list(spans)
+    for i in range(len(out) - 1, -1, -1):
+        span = out[i]
+        if _UNWANTED.match(text, span.end) or (
+            i + 1 < len(out)
+            and out[i + 1].negated
+            and _AND.fullmatch(text[span.end : out[i + 1].start])
+        ):
+            out[i] = replace(span, negated=True)
+    return out

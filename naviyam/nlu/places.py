@@ -1,0 +1,135 @@
+"""Finds where: names from a given collection, and the relative places of spec 7. Pure.
+
+Refuses to resolve a name to coordinates (`catalog.gazetteer` does).
+"""
+
+import re
+from collections.abc import Collection
+
+from naviyam.nlu.lexicon import CATEGORY_WORDS
+from naviyam.nlu.spans import Span, overlaps
+from naviyam.text.dishes import DISHES
+
+_WORD = re.compile(r"[0-9A-Za-z가-힣]+")
+_TAIL = re.compile(
+    r"(?:(?P<near>근처|주변|쪽|앞|인근|부근|근방|가까이|사거리|시내|역)(?:에서|에는|에|으로|로|의|은|는|도|이|인데|까지)?|(?P<at>에서|에는|에|으로|로|까지|인데|이야|이에요|야|사는데|의|은|는|도|엔|에선|이요|요)|)(?:도|는|만)?$"
+)
+_NEXT_NEAR = re.compile(
+    r"\s(?:맛집|밥집|식당|가게|음식점|착한가게|근처|주변|쪽|앞|인근|부근|근방|가까이|안에|살아|살고|사는|사거리|시내|역\s)"
+)
+_RELATIVE = (
+    ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교에서\s?(?:제일\s?)?(?:가까운|걸어)")),
+    ("near_home", re.compile(r"(?:우리\s?)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집\s가까운\s?(?:데|곳)")),
+    ("near_me", re.compile(r"(?:여기|이|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|걸어서\s?갈\s?(?:수|만)|가까운\s?(?:데|곳|식당|밥집|가게|맛집)(?!\s?말고)|가까이(?:에|서)?")),
+)  # fmt: skip
+_NOT_HERE = re.compile(r"\s?(?:은|는)?\s?(?:말고|말구|빼고|아니고|싫)")
+_LOOKS_LIKE_STATION = re.compile(
+    r"(?<![가-힣])([가-힣]{2,7}역)(?=(?:에서|에|쪽|근처|앞|주변|으로)?(?:\s|$|[?!.,]))"
+)
+_LOOKS_LIKE_DONG = re.compile(
+    r"(?<![가-힣])([가-힣]{1,4}\d?동)(?=(?:에서|에|쪽|근처|주변)(?:\s|$|[?!.,])|\s(?:근처|쪽|맛집|주변))"
+)
+_NOT_STATIONS = frozenset(
+    ("지역", "구역", "통역", "영역", "무역", "광역", "배역", "현역", "단역", "면역", "우리지역")
+)
+_NOT_DONGS = frozenset(
+    ("운동", "활동", "행동", "이동", "감동", "노동", "자동", "우동", "규동", "텐동", "가츠동", "사케동", "부타동", "오야코동", "카이센동", "아동", "공동", "변동", "소동", "출동", "작동", "진동", "충동", "연동", "수동")
+)  # fmt: skip
+_NEEDS_LOCATIVE = frozenset(
+    ("이천", "사천", "오산", "공주", "구리", "수영", "연수", "장수", "고성", "영광", "인제", "고양", "의성", "사상", "진도", "동해", "보성", "대구", "상주", "화성", "무안", "구미", "완도", "안성", "금정", "유성", "남구", "북구", "중구", "동구", "서구", "이동", "수동", "중동", "사동", "우동", "전동", "가리", "소리", "마산", "가정동", "신사", "사당", "시청", "대학", "교대", "회현", "강남구청", "광주", "양산", "부안", "문경", "구로", "정읍", "강화", "화정", "학교", "병원", "공원", "시장", "터미널")
+)  # fmt: skip
+_SHORT_ADMIN = ("특별자치시", "특별자치도", "특별시", "광역시", "시", "군", "구")
+_SKIP = frozenset(("우리", "나", "집", "학교", "학원", "근처", "주변", "여기", "동네", "친구", "점심", "저녁", "아침", "급식", "카드", "거기", "이리", "저리", "거리", "자리", "요리", "오리", "다리", "머리", "메뉴", "추천", "음식", "식당"))  # fmt: skip
+
+
+class PlaceFinder:
+    """Looks names up word by word, longest first, with particles taken off."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        food = DISHES | set(CATEGORY_WORDS)
+        self._names: dict[str, str] = {}
+        for name in sorted(set(names)):
+            for suffix in _SHORT_ADMIN:
+                short = name.removesuffix(suffix)
+                if short != name and len(short) >= 2 and " " not in name:
+                    self._names.setdefault(short, name)
+                    break
+        for name in sorted(set(names)):
+            if len(name) >= 2:
+                self._names[name] = name
+        for word in (*food, *_SKIP):
+            self._names.pop(word, None)
+        self._longest = max(map(len, self._names), default=0)
+
+    def find(self, text: str) -> tuple[Span, ...]:
+        """Return the places named; a name with a space (서울 관악구) is read word by word, the last word being the narrowest.
+
+        >>> finder = PlaceFinder(["관악구", "신림역", "효자동", "춘천시"])
+        >>> [finder.find(t)[0].value for t in ("효자동에 치킨집", "신림역 근처 분식", "춘천 맛집", "학교 앞 떡볶이", "근처 피자")]
+        ['효자동', '신림역', '춘천시', 'near_school', 'near_me']
+        """
+        named = self._named(text)
+        found = list(named)
+        for value, pattern in _RELATIVE:
+            for m in pattern.finditer(text):
+                start = m.start() + len(m.group()) - len(m.group().lstrip())
+                if value == "near_me" and any(0 <= start - s.end <= 2 for s in named):
+                    continue
+                if not overlaps(start, m.end(), found):
+                    negated = _NOT_HERE.match(text, m.end()) is not None
+                    found.append(
+                        Span(key="location", value=value, start=start, end=m.end(), negated=negated)
+                    )
+        return tuple(sorted(found, key=lambda s: s.start))
+
+    def _named(self, text: str) -> list[Span]:
+        found: list[Span] = []
+        for m in _WORD.finditer(text):
+            hit = self._prefix(m.group(), text[m.end() :])
+            if hit:
+                end = m.start() + hit[0]
+                negated = _NOT_HERE.match(text, end) is not None
+                found.append(
+                    Span(key="location", value=hit[1], start=m.start(), end=end, negated=negated)
+                )
+        for pattern, ordinary in (
+            (_LOOKS_LIKE_STATION, _NOT_STATIONS),
+            (_LOOKS_LIKE_DONG, _NOT_DONGS),
+        ):
+            for m in pattern.finditer(text):
+                if m[1] not in ordinary and not overlaps(m.start(1), m.end(1), found):
+                    found.append(Span(key="location", value=m[1], start=m.start(1), end=m.end(1)))
+        return found
+
+    def _prefix(self, word: str, after: str) -> tuple[int, str] | None:
+        for length in range(min(len(word), self._longest), 1, -1):
+            name = self._names.get(word[:length])
+            if name is None:
+                continue
+            tail = _TAIL.fullmatch(word[length:])
+            if tail is None:
+                continue
+            locative = bool(word[length:]) and bool(tail["near"] or tail["at"])
+            if word[:length] in _NEEDS_LOCATIVE:
+                strong = bool(tail["near"]) or tail["at"] in ("에서", "에", "에는", "엔")
+                if not (strong or _NEXT_NEAR.match(after)):
+                    continue
+            elif length == 2 and not (locative or after.strip() or word == word[:length]):
+                continue
+            return length, name
+        return None
+
+
+def narrowest(spans: tuple[Span, ...]) -> Span | None:
+    """Choose the place that counts: a named one before a relative one, the last named of a chain."""
+    wanted = [s for s in spans if not s.negated]
+    named = [s for s in wanted if not str(s.value).startswith("near_")]
+    if named:
+        chain = named[0]
+        for span in named[1:]:
+            if span.start - chain.end > 1:
+                break
+            chain = span
+        return chain
+    order = {"near_school": 0, "near_home": 1, "near_me": 2}
+    return min(wanted, key=lambda s: order[str(s.value)], default=None)
