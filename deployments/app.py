@@ -3,27 +3,23 @@
 Ingress -> (Retriever, Ranker where `serving.light_stages` is `deployments`) and, where `llm.enabled`, the LLM.
 """
 
-from typing import Any
-
 from fastapi import FastAPI
 from ray import serve
-from ray.serve import Application
+from ray.serve import Application, Deployment
 from ray.serve.handle import DeploymentHandle
 
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import HandleGenerator
-from deployments.handles import HandleRanker, HandleRetriever, VersionProbe
+from deployments.handles import HandleRanker, HandleRetriever, Probed
 from deployments.ingress import create_app
-from deployments.llm import llm_application
+from deployments.llm import build_llm
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
 from naviyam.retrieval.encoder import load_encoder
-from naviyam.settings import Settings
-
-Handle = DeploymentHandle[Any]
+from naviyam.settings import Autoscale, Settings
 
 
 async def _ok() -> str:
@@ -34,17 +30,15 @@ async def _disabled() -> str:
     return "disabled"
 
 
-@serve.deployment(name="Ingress")
-@serve.ingress()
 class Ingress:
     """The Ray shell of `ingress.create_app`: handles become ports, nothing else happens here."""
 
-    async def __init__(
+    def __init__(
         self,
         settings: Settings,
-        llm: Handle | None = None,
-        retriever: Handle | None = None,
-        ranker: Handle | None = None,
+        llm: DeploymentHandle | None = None,
+        retriever: DeploymentHandle | None = None,
+        ranker: DeploymentHandle | None = None,
     ) -> None:
         clock = SystemClock()
         probes: dict[str, Probe] = {"index": _ok, "ranker": _ok, "llm": _disabled}
@@ -52,11 +46,11 @@ class Ingress:
         if retriever is not None and ranker is not None:
             found = HandleRetriever(retriever)
             remote = RemoteStages(retriever=found, funnels=found, ranker=HandleRanker(ranker))
-            probes |= {"index": VersionProbe(retriever), "ranker": VersionProbe(ranker)}
+            probes |= {"index": Probed(retriever, "version"), "ranker": Probed(ranker, "version")}
         generator = None
         if llm is not None:
             generator = HandleGenerator(llm)
-            probes["llm"] = VersionProbe(llm)
+            probes["llm"] = Probed(llm, "models")
         builder = RuntimeBuilder(
             settings,
             clock,
@@ -81,10 +75,12 @@ def build_app(args: AppArgs) -> Application:
     serving = settings.serving
     parts: dict[str, Application] = {}
     if serving.light_stages == "deployments":
-        parts["retriever"] = Retriever.options(**deployment_options(serving.retriever)).bind(
-            settings
-        )
-        parts["ranker"] = Ranker.options(**deployment_options(serving.ranker)).bind(settings)
+        parts["retriever"] = _deployed(Retriever, serving.retriever).bind(settings)
+        parts["ranker"] = _deployed(Ranker, serving.ranker).bind(settings)
     if settings.llm.enabled:
-        parts["llm"] = llm_application(settings)
-    return Ingress.options(**deployment_options(serving.ingress)).bind(settings, **parts)
+        parts["llm"] = build_llm(settings)
+    return _deployed(serve.ingress()(Ingress), serving.ingress).bind(settings, **parts)
+
+
+def _deployed(shell: type, scale: Autoscale) -> Deployment:
+    return serve.deployment(shell, name=shell.__name__, **deployment_options(scale))

@@ -70,14 +70,16 @@ async def call(
 
 
 @dataclass(frozen=True, slots=True)
-class VersionProbe:
-    """Readiness of a deployment that has a `version` method."""
+class Probed:
+    """Readiness of a deployment: whether one of its replicas answers `method` soon."""
 
     handle: DeploymentHandle[Any]
+    method: str
 
     async def __call__(self) -> str:
+        response = getattr(self.handle, self.method).remote()
         try:
-            await call(self.handle.version.remote(), "version", timeout_s=_PROBE_TIMEOUT_S)
+            await call(response, self.method, timeout_s=_PROBE_TIMEOUT_S)
         except Exception as e:  # whatever it is, the part is not there
             return f"down: {type(e).__name__}"
         return "ok"

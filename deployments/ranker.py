@@ -15,7 +15,6 @@ _MAX_BATCH = 16
 _BATCH_WAIT_S = 0.001
 
 
-@serve.deployment(name="Ranker")
 class Ranker:
     """Hot-swaps by itself; answers requests of the current catalogue and of the one before."""
 
@@ -31,7 +30,7 @@ class Ranker:
     async def rank(self, request: RankRequest, top_k: int) -> Ranked:
         if self._watching is None:
             self._watching = asyncio.create_task(self._stages.watch())
-        outcome = await self._rank_batch((request, top_k))
+        outcome: Ranked | NaviyamError = await self._rank_batch((request, top_k))
         if isinstance(outcome, NaviyamError):
             raise outcome
         return outcome
@@ -41,7 +40,7 @@ class Ranker:
         scorer = self._stages.current.scorer
         return scorer.version if scorer is not None else "none"
 
-    @serve.batch(max_batch_size=_MAX_BATCH, batch_wait_timeout_s=_BATCH_WAIT_S)
+    @serve.batch(max_batch_size=_MAX_BATCH, batch_wait_timeout_s=_BATCH_WAIT_S)  # type: ignore[untyped-decorator]
     async def _rank_batch(
         self, batch: list[tuple[RankRequest, int]]
     ) -> list[Ranked | NaviyamError]:

@@ -2,8 +2,6 @@
 
 import asyncio
 
-from ray import serve
-
 from deployments.runtime import Stages, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import StaleVersionError
@@ -12,7 +10,6 @@ from naviyam.search import Funnelled, Retrieved, SearchRequest
 from naviyam.settings import Settings
 
 
-@serve.deployment(name="Retriever")
 class Retriever:
     """Hot-swaps by itself; answers requests of the current catalogue and of the one before."""
 

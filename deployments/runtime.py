@@ -1,6 +1,7 @@
 """Builds what one process serves from `Settings`: the light stages, the state, the pipeline. No Ray here."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 from naviyam.nlu.rules import RuleUnderstander
 
 from deployments.versioned import DataVersions, Versioned, published
-from naviyam import versions
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.gazetteer import Gazetteer
 from naviyam.catalog.store import Catalog
@@ -317,15 +317,22 @@ class RuntimeBuilder:
             "index": stages.index_name or f"{stages.catalog.version} (remote)",
             "ranker": wanted.ranker or "none",
             "llm": llm.base if llm.enabled else "none",
-            "adapter": (llm.adapter or "none") if llm.enabled else "none",
+            "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }
+
+
+def adapter_version(settings: Settings) -> str:
+    """Return the champion adapter as `name@version`, its name where the card says no version, else `none`."""
+    name = settings.llm.adapter
+    if not name:
+        return "none"
+    try:
+        card = json.loads((settings.paths.adapters / name / "model.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return name
+    return f"{name}@{card['version']}" if isinstance(card, dict) and "version" in card else name
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:
     """Return what /version tells of the catalogue."""
     return {"version": catalog.version, "shops": catalog.size, "simulated": catalog.simulated}
-
-
-def index_versions(settings: Settings) -> list[str]:
-    """Return the published indices, oldest first."""
-    return versions.list_versions(settings.paths.index)

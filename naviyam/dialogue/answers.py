@@ -6,13 +6,7 @@ from dataclasses import dataclass, replace
 from naviyam.catalog.store import Catalog
 from naviyam.conversation import Turns
 from naviyam.dialogue import replies
-from naviyam.dialogue.decide import (
-    SHOP_INTENTS,
-    Decision,
-    cheaper_than_before,
-    selected,
-    wish_of,
-)
+from naviyam.dialogue.decide import SHOP_INTENTS, Decision, selected
 from naviyam.dialogue.finder import Finder, SearchUnavailableError
 from naviyam.dialogue.place import Resolver, Whereabouts, locate
 from naviyam.dialogue.present import Candidate, View, present, recommendation
@@ -20,8 +14,16 @@ from naviyam.dialogue.shops import ShopNames, good_shops_near
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
 from naviyam.nlg.brief import WriteRequest
+from naviyam.nlu.resolve import refine_kind, resolve, shops_to_exclude
 from naviyam.recommendation import Recommendation
-from naviyam.request import Filters, Intent, RequestContext, Understanding, UserProfile
+from naviyam.request import (
+    RELATIVE_PLACES,
+    Filters,
+    Intent,
+    RequestContext,
+    Understanding,
+    UserProfile,
+)
 from naviyam.retrieval.filters import with_allergies
 from naviyam.safety.help import help_answer
 from naviyam.safety.screen import HelpKind, InputVerdict
@@ -64,40 +66,27 @@ class Answers:
         fixed = self._fixed(understanding, verdict, turn.context, turns, profile, rng)
         if fixed is not None:
             return fixed
-        wish = wish_of(understanding, turns)
-        understanding = replace(understanding, filters=wish)
+        said, understanding = understanding, resolve(understanding, turns)
         if understanding.intent is Intent.SELECT or (
             understanding.intent in SHOP_INTENTS
             and (understanding.shop_name or understanding.selection is not None)
         ):
             return self._one_shop(turn, understanding, turns, profile, rng)
-        refined = understanding.intent is Intent.REFINE
         decision = await self._search(
             understanding,
             turn.context,
             turns=turns,
             profile=profile,
             query=understanding.semantic_query or turn.message,
-            exclude=turns.shown_before if refined else (),
+            exclude=shops_to_exclude(said, turns),
             count=SHOWN,
             trace=trace,
         )
         if decision.write is None:
+            if decision.found is not None and refine_kind(said) == "cheaper":
+                text = replies.choose(replies.NO_CHEAPER, turns.openings, rng)
+                return replace(decision, text=text)
             return decision
-        cheaper = refined and understanding.filters.sort == "cheapest"
-        if cheaper:
-            kept = cheaper_than_before(decision.shown, turns)
-            if not kept:
-                return replace(
-                    decision,
-                    write=None,
-                    shown=(),
-                    text=replies.choose(replies.NO_CHEAPER, turns.openings, rng),
-                )
-            decision = replace(
-                decision, shown=kept, write=replace(decision.write, recommendations=kept)
-            )
-        assert decision.write is not None
         write = replace(
             decision.write,
             question=turn.message,
@@ -151,6 +140,7 @@ class Answers:
             filters=understanding.filters,
             method="hybrid+funnels",
             place=where.place,
+            named_place=self._named(understanding.filters, where),
             searched=True,
         )
         request = SearchRequest(
@@ -265,7 +255,7 @@ class Answers:
     ) -> Decision | None:
         intent = understanding.intent
         decision = Decision(understanding=understanding, filters=turns.filters, method="safety")
-        if intent is Intent.HELP_NEEDED:
+        if intent is Intent.HELP_NEEDED or verdict.help_kind is not None:
             return self._help(decision, verdict.help_kind, context, turns, profile)
         if verdict.kind != "ok":
             text = replies.screened(verdict.kind, turns.openings, rng)
@@ -306,6 +296,12 @@ class Answers:
         return locate(
             filters, context, profile, turns.place, self.world.gazetteer, self._settings.places
         )
+
+    def _named(self, filters: Filters, where: Whereabouts) -> str | None:
+        named = filters.location is not None and filters.location not in RELATIVE_PLACES
+        if not named or where.place is None or where.unresolved is not None:
+            return None
+        return where.place.name
 
     def _view(
         self,

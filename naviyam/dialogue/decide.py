@@ -23,6 +23,9 @@ class Decision:
     shown: tuple[Recommendation, ...] = ()
     found: Found | None = None
     place: Place | None = None
+    named_place: str | None = None
+    """The place, if the child named it: only that is remembered."""
+
     searched: bool = False
     help_kind: str | None = None
 
@@ -43,13 +46,6 @@ class Spoken:
     rejected: tuple[str, ...] = field(default_factory=tuple)
 
 
-def wish_of(understanding: Understanding, turns: Turns) -> Filters:
-    """Return the wish to search for: a refinement goes over the one that stands, anything else begins anew."""
-    if understanding.intent is Intent.REFINE:
-        return understanding.filters.merged_over(turns.filters)
-    return understanding.filters
-
-
 def selected(understanding: Understanding, turns: Turns) -> Recommendation | None:
     """Return the shop of the last answer that is meant, by number or name; the only one shown if nothing else says."""
     shown = turns.last_shown
@@ -63,13 +59,3 @@ def selected(understanding: Understanding, turns: Turns) -> Recommendation | Non
                 return r
         return None
     return shown[0] if len(shown) == 1 and not number else None
-
-
-def cheaper_than_before(
-    shown: tuple[Recommendation, ...], turns: Turns
-) -> tuple[Recommendation, ...]:
-    """Return those whose first menu costs less than every first menu of the last answer."""
-    before = [m.price_won for r in turns.last_shown for m in r.menus[:1]]
-    if not before:
-        return shown
-    return tuple(r for r in shown if r.menus and r.menus[0].price_won < min(before))

@@ -179,11 +179,11 @@ class Pipeline:
         return await self._understand(text, turns, screen_input(text))
 
     async def _understand(self, text: str, turns: Turns, verdict: InputVerdict) -> Understanding:
-        if verdict.kind == "ok":
-            return await self._ports.understander.understand(text, turns)
-        asks_help = verdict.kind in ("help", "self_harm")
+        understanding = await self._ports.understander.understand(text, turns)
+        if verdict.kind == "ok" or understanding.decided_by == "safety":
+            return understanding
         return Understanding(
-            intent=Intent.HELP_NEEDED if asks_help else Intent.OUT_OF_SCOPE,
+            intent=Intent.OUT_OF_SCOPE if verdict.help_kind is None else Intent.HELP_NEEDED,
             confidence=1.0,
             decided_by="safety",
         )
@@ -226,9 +226,7 @@ class Pipeline:
             filters=decision.filters,
             shown=decision.shown,
             opening=spoken.opening,
-            place=decision.place.name
-            if decision.place is not None and decision.place.level != "point"
-            else None,
+            place=decision.named_place,
             searched=decision.searched,
         )
         try:

@@ -1,6 +1,7 @@
 """What memory keeps after a turn. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from naviyam.conversation import Turns
 from naviyam.recommendation import Recommendation
@@ -28,20 +29,17 @@ def remember(
     """
     openings = tuple(o for o in (*turns.openings, opening) if o)[-_OPENINGS_KEPT:]
     if not searched:
-        return Turns(
-            last_understanding=turns.last_understanding,
-            last_shown=turns.last_shown,
-            filters=turns.filters,
-            shown_before=turns.shown_before,
-            openings=openings,
-            place=place or turns.place,
-        )
+        return replace(turns, openings=openings, place=place or turns.place)
     refined = understanding.intent is Intent.REFINE
+    if (
+        refined and not shown
+    ):  # what cannot be granted is not remembered: the next word builds on what could
+        return replace(turns, openings=openings, place=place or turns.place)
     before = turns.shown_before if refined else ()
     new = tuple(r.shop_id for r in shown if r.shop_id not in before)
     return Turns(
         last_understanding=understanding,
-        last_shown=tuple(shown) or (turns.last_shown if refined else ()),
+        last_shown=tuple(shown),
         filters=filters,
         shown_before=(*before, *new)[-_SHOWN_KEPT:],
         openings=openings,

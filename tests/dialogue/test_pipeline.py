@@ -12,7 +12,7 @@ from naviyam.dialogue.turn import (
     Understood,
 )
 from naviyam.errors import StaleVersionError
-from naviyam.request import Filters, Intent, RequestContext, UserProfile
+from naviyam.request import Entity, Filters, Intent, RequestContext, UserProfile
 from naviyam.text.easy import STIGMA_WORDS
 
 
@@ -95,7 +95,8 @@ def test_where_nothing_fits_one_wish_is_questioned(bench):
 def test_refining_builds_on_the_wish_and_brings_new_shops(bench):
     bench.means("치킨", filters=Filters(category="치킨", payment_method="meal_card"))
     bench.ask("치킨")
-    bench.means("거기 말고", Intent.REFINE)
+    elsewhere = (Entity(entity="refine", value="elsewhere", start=0, end=5),)
+    bench.means("거기 말고", Intent.REFINE, entities=elsewhere)
     done = bench.ask("거기 말고", number=2)
     request = bench.stages.asked[-1]
     assert request.filters.category == "치킨"
@@ -107,11 +108,14 @@ def test_cheaper_means_cheaper_than_what_was_shown(bench):
     bench.stages.rows = (1,)
     bench.ask("치킨")
     bench.stages.rows = (0, 5)
-    bench.means("더 싼 데는?", Intent.REFINE, Filters(sort="cheapest"))
+    cheaper = (Entity(entity="refine", value="cheaper", start=0, end=3),)
+    bench.means("더 싼 데는?", Intent.REFINE, entities=cheaper)
     done = bench.ask("더 싼 데는?", number=2)
     assert [r.shop_id for r in done.recommendations] == ["s6"]
-    assert "더 싼" in bench.ask("더 싼 데는?", number=3).response
-    assert bench.ask("더 싼 데는?", number=4).recommendations == ()
+    assert done.metadata["filters"] == {"budget_max": 3_900, "sort": "cheapest"}
+    done = bench.ask("더 싼 데는?", number=3)
+    assert done.recommendations == ()
+    assert "더 싼 곳" in done.response
 
 
 def test_selecting_tells_the_way_and_survives_a_thank_you(bench):
