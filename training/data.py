@@ -20,6 +20,7 @@ from naviyam.features.spec import GOOD_STARS, POSITIVE_WEIGHTS
 from naviyam.request import Place
 
 VISIT_GAP_S: Final = 86_400
+WIDEST_DISTRICT_M: Final = 40_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,7 +130,10 @@ def as_of(catalog: Catalog, behavior: Behavior, moment: int) -> tuple[Catalog, B
 
 
 def district_places(catalog: Catalog) -> dict[str, Place]:
-    """Return each district as a place: the median of its shops, a radius that holds 95 % of them."""
+    """Return each district as a place: the median of its shops, a radius that holds 95 % of them.
+
+    A name that several cities share (북구) is no place and is left out.
+    """
     places = {}
     known = np.isfinite(catalog.latitude) & np.isfinite(catalog.longitude)
     for i, name in enumerate(catalog.districts):
@@ -141,6 +145,8 @@ def district_places(catalog: Catalog) -> dict[str, Place]:
             float(np.median(catalog.longitude[rows])),
         )
         radius = float(np.quantile(catalog.distance_m(lat, lon)[rows], 0.95))
+        if radius > WIDEST_DISTRICT_M:
+            continue
         places[name] = Place(
             name=name, latitude=lat, longitude=lon, radius_m=max(radius, 1_000.0), level="sigungu"
         )

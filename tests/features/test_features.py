@@ -23,7 +23,7 @@ from naviyam.features.vocabulary import Vocabulary
 from naviyam.funnel.contextual import time_of_day
 from naviyam.request import CATEGORIES, TIMES_OF_DAY, Filters, Place, RequestContext, UserProfile
 from naviyam.simulation.behavior import simulate_behavior
-from naviyam.simulation.build import with_counts
+from naviyam.simulation.counts import with_counts
 from naviyam.simulation.shops import sample_shops
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)

@@ -53,7 +53,7 @@ class WideDeep(nn.Module):
     """wide + MLP over embeddings, projected query and numbers; returns logits [n].
 
     While training, ids become the unknown one with probability `id_dropout`: that teaches the unknown embedding and
-    keeps the deep part from leaning on ids alone.
+    keeps the deep part from leaning on ids alone. A half, because most who ask are new: 0.1 overfits within three epochs.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class WideDeep(nn.Module):
         *,
         query_dimension: int,
         dropout: float,
-        id_dropout: float = 0.1,
+        id_dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.id_dropout = id_dropout

@@ -4,7 +4,8 @@ What keeps the initial set honest:
 
 - Layer 1 runs on the behaviour and the counts of the last of `SNAPSHOTS` moments before the sample.
 - A positive that the funnels missed gets negatives that they missed too (other shops of the place), so being found by a
-  funnel never gives the label away.
+  funnel never gives the label away. One that could not be answered with (another town, no card) is left out: as a
+  positive among allowed shops it would teach that what is not allowed is liked.
 - The query never comes from what was chosen: a session has none, a neutral one, or one for a kind of food that the
   user's profile named before, and all its candidates share it.
 - Nothing is retrieved by those queries: they say nothing about what was wanted, so the retriever's score would teach
@@ -64,16 +65,23 @@ class SessionMaker:
         self.counts: Counter[str] = Counter()
 
     def session(self, visit: Visits, number: int, avoid: set[int]) -> Samples | None:
-        """Return the visit (length 1) with its negatives, None where there is no other candidate."""
+        """Return the visit (length 1) with its negatives; None (and counted) where it was no candidate or the only one."""
         user, shop, time = int(visit.user[0]), int(visit.shop[0]), int(visit.time[0])
         request = self._request(user, time)
         layer = self._layer(request, time)
-        found = shop in set(layer.rows.tolist())
-        self.counts["found_by_layer_1" if found else "missed_by_layer_1"] += 1
-        others = layer.rows if found else self._outside(request, layer)
+        others = layer.rows
+        if shop in set(layer.rows.tolist()):
+            self.counts["found_by_layer_1"] += 1
+        elif (allowed := self._allowed(request))[shop]:
+            self.counts["missed_by_layer_1"] += 1
+            allowed[layer.rows] = False
+            others = np.flatnonzero(allowed).astype(np.int32)
+        else:
+            self.counts["dropped_not_allowed_or_elsewhere"] += 1
+            return None
         others = others[~np.isin(others, [*avoid, shop])]
         if not len(others):
-            self.counts["no_other_candidate"] += 1
+            self.counts["dropped_no_other_candidate"] += 1
             return None
         drawn = self._rng.sample(others.tolist(), min(NEGATIVES, len(others)))
         rows = np.array([shop, *drawn], np.int32)
@@ -122,12 +130,12 @@ class SessionMaker:
             self._layers[moment] = Funnels(*older, self._settings)
         return self._layers[moment].gather(request)
 
-    def _outside(self, request: SearchRequest, layer: Funnelled) -> npt.NDArray[np.int32]:
-        mask = candidate_mask(
+    def _allowed(self, request: SearchRequest) -> npt.NDArray[np.bool_]:
+        """Return the shops [n] that may be answered with at all, a fresh array."""
+        mask: npt.NDArray[np.bool_] = candidate_mask(
             request.filters, request.context, request.place, self._catalog, self._settings
         ).copy()
-        mask[layer.rows] = False
-        return np.flatnonzero(mask).astype(np.int32)
+        return mask
 
     def _samples(
         self,
