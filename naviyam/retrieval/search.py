@@ -1,7 +1,7 @@
 """Stage 5A: dense and lexical ranks over the shops in scope, fused. Filters come before every cut.
 
-The order within the scope: what is known to fit before what is only assumed (`Scope.tier`), then the fused score
-of meaning, words, nearness and the sort that was asked for.
+The order within the scope: what is known to fit before what is only assumed (`Scope.tier`), then the sort
+that was asked for, then the fused ranks of meaning, words and nearness.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
+from naviyam.retrieval.dense import top
 from naviyam.retrieval.encoder import Encoder
 from naviyam.retrieval.fusion import Ranking, fuse
 from naviyam.retrieval.index import Index
@@ -21,9 +22,6 @@ _DEPTH = 5
 
 _NEAR_WEIGHT = 0.5
 """Nearness breaks near-ties of meaning; a named dish (two lists) outweighs it."""
-
-_SORT_WEIGHT = 3.0
-"""A sort that was asked for outweighs meaning and words together."""
 
 
 class HybridRetriever:
@@ -55,22 +53,35 @@ class HybridRetriever:
         """
         scope = self._scoper.scope(request)
         pool = _pool(scope, request.top_k)
-        rows, scores = fuse(self._rankings(request, scope, pool), k=self._settings.retrieval.rrf_k)
-        rows, scores = _complete(rows, scores, pool, scope.tier, request.top_k)
-        tiers = scope.tier[rows]
-        steps = int(tiers.max(initial=0)) + 1
-        ranked = ((steps - 1 - tiers) + scores) / steps
-        order = np.argsort(-ranked, kind="stable")[: request.top_k]
+        score = self._scores(request, scope, pool)
+        tier = scope.tier[pool]
+        steps = int(tier.max(initial=0)) + 1
+        score = ((steps - 1 - tier) + score) / steps
+        best = top(score, request.top_k)
         return Retrieved(
             catalog_version=self._catalog.version,
-            rows=rows[order],
-            scores=ranked[order].astype(np.float32),
+            rows=pool[best],
+            scores=score[best].astype(np.float32),
             relaxed=scope.relaxed,
         )
 
     def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
         """Return which single wish to give up where nothing fits; see `Scoper.explain_nothing`."""
         return self._scoper.explain_nothing(request)
+
+    def _scores(
+        self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float64]:
+        """Return a score per row of `pool` in 0..1: fused ranks, or the place in the order that was asked for."""
+        fused = np.zeros(len(pool))
+        rows, scores = fuse(self._rankings(request, scope, pool), k=self._settings.retrieval.rrf_k)
+        fused[np.searchsorted(pool, rows)] = scores
+        wanted = self._sort_key(request.filters.sort, scope, pool)
+        if wanted is None:
+            return fused
+        places = np.empty(len(pool))
+        places[np.lexsort((-fused, wanted))] = np.arange(len(pool))
+        return 1.0 - places / max(len(pool), 1)
 
     def _rankings(
         self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
@@ -90,9 +101,6 @@ class HybridRetriever:
             )
         if scope.distance_m is not None:
             rankings.append((_lowest(scope.distance_m[pool], pool, depth), _NEAR_WEIGHT))
-        wanted = self._sort_key(request.filters.sort, scope, pool)
-        if wanted is not None:
-            rankings.append((_lowest(wanted, pool, depth), _SORT_WEIGHT))
         return rankings
 
     def _sort_key(
@@ -129,21 +137,6 @@ def _text(request: SearchRequest) -> str:
     filters = request.filters
     return request.query.strip() or " ".join(
         word for word in (filters.food_type, filters.category) if word
-    )
-
-
-def _complete(
-    rows: npt.NDArray[np.int32],
-    scores: npt.NDArray[np.float32],
-    pool: npt.NDArray[np.int32],
-    tier: npt.NDArray[np.int8],
-    k: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Add rows that no list brought, the better tiers first, so that `k` come and none is passed over by a worse."""
-    missing = np.setdiff1d(pool, rows)
-    missing = missing[np.argsort(tier[missing], kind="stable")][:k].astype(np.int32)
-    return np.concatenate([rows, missing]), np.concatenate(
-        [scores, np.zeros(len(missing), np.float32)]
     )
 
 

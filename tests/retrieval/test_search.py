@@ -193,7 +193,11 @@ def test_sort_leads(retriever, town_catalog, kit):
         kit.ask("맛있는 거", sort="cheapest", budget_max=10_000, place=None, top_k=5)
     )
     prices = town_catalog.min_price[cheap.rows]
-    assert (prices <= np.sort(town_catalog.min_price[town_catalog.min_price > 0])[20]).all()
+    fitting = (town_catalog.min_price > 0) & ~town_catalog.alcohol
+    assert prices.tolist() == np.sort(town_catalog.min_price[fitting])[:5].tolist()
+    unknown_last = retriever.search(kit.ask("", sort="highest_rated", top_k=30))
+    ratings = np.nan_to_num(town_catalog.rating[unknown_last.rows], nan=-1.0)
+    assert (np.diff(ratings) <= 0).all()
     near = retriever.search(kit.ask("", sort="nearest", top_k=5))
     distance = town_catalog.distance_m(kit.here.latitude, kit.here.longitude)[near.rows]
     assert (np.diff(distance) >= 0).all()
