@@ -113,12 +113,11 @@ NOTICE_PLACE = "어느 동네에 있어요? 알려 주면 더 가까운 곳으�
 NOTICE_FARTHER = "가까이에는 딱 맞는 곳이 적어서 조금 더 멀리까지 봤어요."
 NOTICE_RELAXED: Mapping[str, str] = {
     "location": NOTICE_FARTHER,
-    "food_type": "딱 그 메뉴가 있는 곳은 찾지 못해서 비슷한 곳을 찾았어요.",
+    "food_type": "그 메뉴가 적힌 곳이 적어서 비슷한 가게도 함께 골랐어요.",
     "category": "딱 그런 가게는 찾지 못해서 다른 곳도 함께 봤어요.",
     "atmosphere": "분위기까지는 아직 몰라서 음식으로 골랐어요.",
     "is_good_influence_shop": "가까이에는 착한가게가 없어서 다른 가게를 찾았어요.",
     "dietary": "메뉴 설명이 적어서 꼭 맞는지는 가게에 물어봐 주세요.",
-    "open_now": "지금 열려 있는지는 아직 몰라요.",
     "budget_max": "말한 값 안에서는 없어서 조금 더 비싼 곳까지 봤어요.",
     "shown": "새로운 곳이 더 없어서 아까 본 곳도 함께 골랐어요.",
 }
