@@ -11,10 +11,12 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from naviyam.catalog.events import CLICK, FAVORITE, KINDS, ORDER, REVIEW, VIEW
 from naviyam.catalog.store import Catalog
+from naviyam.catalog.tables import CARD, EVENTS, USERS
 from naviyam.errors import ArtifactError
 from naviyam.request import UserProfile
 
@@ -48,17 +50,20 @@ class Behavior:
             ArtifactError: a table is missing or names shops that `catalog` does not hold.
         """
         try:
-            users = pq.read_table(folder / "users.parquet").to_pydict()
-            events = pq.read_table(folder / "events.parquet")
-            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as e:
+            users = pq.read_table(folder / USERS).to_pydict()
+            events = pq.read_table(folder / EVENTS)
+            card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            columns = {
+                name: events[name].to_numpy() for name in ("user", "shop", "kind", "value", "time")
+            }
+        except (OSError, KeyError, ValueError, pa.ArrowException) as e:
             raise ArtifactError(f"{folder} holds no readable behaviour tables: {e}") from e
-        shop = events["shop"].to_numpy().astype(np.int32)
-        if len(shop) and int(shop.max()) >= catalog.size:
-            raise ArtifactError(
-                f"events of {folder.name} name shop row {int(shop.max())}, the catalogue "
-                f"{catalog.version} has {catalog.size}; load both from one folder"
-            )
+        for name, limit in (("shop", catalog.size), ("user", len(users["user_id"]))):
+            if len(events) and int(columns[name].max()) >= limit:
+                raise ArtifactError(
+                    f"events of {folder.name} name {name} row {int(columns[name].max())} of {limit} "
+                    f"(catalogue {catalog.version}); load both from one folder"
+                )
         return cls(
             user_ids=tuple(users["user_id"]),
             row_of_user={key: row for row, key in enumerate(users["user_id"])},
@@ -68,11 +73,11 @@ class Behavior:
             favorite_categories=tuple(tuple(c or ()) for c in users["favorite_categories"]),
             dietary=tuple(tuple(d or ()) for d in users["dietary"]),
             consent=np.array(users["consent"], np.bool_),
-            user=events["user"].to_numpy().astype(np.int32),
-            shop=shop,
-            kind=events["kind"].to_numpy().astype(np.int8),
-            value=events["value"].to_numpy().astype(np.float32),
-            time=events["time"].to_numpy().astype(np.int64),
+            user=columns["user"].astype(np.int32),
+            shop=columns["shop"].astype(np.int32),
+            kind=columns["kind"].astype(np.int8),
+            value=columns["value"].astype(np.float32),
+            time=columns["time"].astype(np.int64),
             simulated=bool(card.get("simulated", False)),
         )
 

@@ -129,6 +129,8 @@ def parse_json(text: str) -> WeekHours | None:
         return None
     try:
         value = json.loads(text)
+        if not isinstance(value, dict):
+            raise TypeError("not an object")
         unknown = set(value) - {*DAY_KEYS, "holiday", "closed_on_feasts"}
         days = {
             key: tuple((clock_minute(a), clock_minute(b)) for a, b in value[key])

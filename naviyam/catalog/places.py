@@ -46,14 +46,21 @@ def read_centres(path: Path) -> dict[Key, tuple[float, float]]:
             field="centres",
         )
     centres: dict[Key, tuple[float, float]] = {}
-    for row in rows:
-        if row["level"] in _LEVEL and row["lat"] and row["lng"]:
-            region = (
-                normalise_sido(row["sd_nm"]),
-                normalise_sigungu(row["sgg_nm"]),
-                row["emd_nm"].strip(),
-            )
+    for number, row in enumerate(rows, start=2):
+        if row["level"] not in _LEVEL or not row["lat"] or not row["lng"]:
+            continue
+        region = (
+            normalise_sido(row["sd_nm"]),
+            normalise_sigungu(row["sgg_nm"]),
+            row["emd_nm"].strip(),
+        )
+        try:
             centres[(_LEVEL[row["level"]], *region)] = (float(row["lat"]), float(row["lng"]))
+        except ValueError as e:
+            raise InputError(
+                f"{path.name} line {number}: {row['lat']!r}, {row['lng']!r} is no point",
+                field="centres",
+            ) from e
     return centres
 
 

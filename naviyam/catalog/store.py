@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from naviyam.catalog.hours import HoursTable
-from naviyam.catalog.tables import CARD, MENUS, SHOPS, write_tables
+from naviyam.catalog.tables import CARD, MENUS, SHOPS, schema_hash, write_tables
 from naviyam.catalog.types import MealCard, Menu, Shop
 from naviyam.errors import ArtifactError
 from naviyam.request import CATEGORIES
@@ -135,10 +135,17 @@ class Catalog:
         try:
             table = pq.read_table(folder / SHOPS)
             card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+            if card["schema"] != schema_hash():
+                raise ArtifactError(
+                    f"{folder} has schema {card['schema']}, this code reads {schema_hash()}; "
+                    "build it again with `naviyam data import`"
+                )
             menus = _Menus.read(folder / MENUS, table.num_rows)
             texts = {name: table[name].to_pylist() for name in _TEXTS}
             return cls(version=folder.name, card=card, **_columns(table, texts, menus))
-        except (OSError, KeyError, ValueError, pa.ArrowException) as e:
+        except ArtifactError:
+            raise
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as e:
             raise ArtifactError(
                 f"{folder} holds no readable catalogue ({e}); build it again with `naviyam data import`"
             ) from e

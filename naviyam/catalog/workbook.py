@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from naviyam.catalog import cells
 from naviyam.catalog.report import Imported, ImportReport, SetAside
 from naviyam.catalog.sheets import Sheet, Sheets, read_sheets
-from naviyam.catalog.workbook_behavior import read_events, read_user
+from naviyam.catalog.workbook_behavior import NO_CONSENT, read_events, read_user
 from naviyam.catalog.workbook_rows import Lookups, read_hours, read_menu, read_shop
 from naviyam.catalog.workbook_schema import REQUIRED_SHEETS, SCHEMAS, UNUSED_SHEETS, plain
 from naviyam.errors import InputError
@@ -67,7 +67,7 @@ def import_sheets(sheets: Sheets) -> Imported:
     users = _unique(book, "user", read_user, lambda u: u.user_id)
     tags = lookups.tags_of(shops, menus)
     row_of = {s.shop_id: i for i, s in enumerate(shops)}
-    user_row = {u.user_id: i for i, u in enumerate(users)}
+    user_row = {u.user_id: i if u.consent else NO_CONSENT for i, u in enumerate(users)}
     simulated = lookups.info.get("simulated", "").upper() == "Y"
     events = read_events(book.each, user_row, row_of, simulated=simulated)
     return Imported(

@@ -10,6 +10,9 @@ from naviyam.catalog.workbook_schema import CANCELLED
 from naviyam.errors import InputError
 from naviyam.request import ALLERGY_PREFIX, CATEGORIES, DIETARY, UserProfile
 
+NO_CONSENT = -1
+"""Row of a user whose events are not to be kept."""
+
 EventRow = tuple[int, int, int, float, int]
 _SHEETS = (
     ("shop_view", VIEW),
@@ -43,7 +46,7 @@ def read_user(row: cells.Row) -> UserProfile:
 def read_events(
     each: Each, user_row: Mapping[str, int], shop_row: Mapping[str, int], *, simulated: bool
 ) -> Events:
-    """Return all events of known users and shops, by time."""
+    """Return all events of known, consenting users and known shops, by time."""
     rows: list[EventRow] = []
     for name, kind in _SHEETS:
         rows.extend(each(name, partial(_event, kind=kind, user_row=user_row, shop_row=shop_row)))
@@ -59,6 +62,8 @@ def _event(
     )
     if user is None:
         raise InputError("userId names no user that was kept", field="userId")
+    if user == NO_CONSENT:
+        raise InputError("the user has not agreed to be recorded", field="userId")
     if shop is None:
         raise InputError("shopId names no shop that was kept", field="shopId")
     value: float | None = 1.0

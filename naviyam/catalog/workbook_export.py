@@ -155,5 +155,5 @@ def _behavior(
         elif kind == REVIEW:
             rows["review"].append((*ids, int(value), when))
         else:
-            rows[name_of[kind]].append((*ids, when))
+            rows[name_of[kind]].append((*ids, when.isoformat(sep=" ")))
     return {name: _sheet(columns[name], rows[name]) for name in columns}
