@@ -1,0 +1,122 @@
+"""`naviyam bench`: figures of the running service. Programs with a table as output, not tests."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.cli.session import Session, table
+
+if TYPE_CHECKING:
+    from cluster.cli.measures import Figures
+
+app = typer.Typer(no_args_is_help=True, help="Measure the running service.")
+
+NEAR = Annotated[str | None, typer.Option(help="Where the questions come from.", metavar="LAT,LNG")]
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long each load lasts.")] = 30,
+    recommenders: Annotated[
+        int, typer.Option(min=0, max=200, help="Clients of /recommendations.")
+    ] = 50,
+    chatters: Annotated[int, typer.Option(min=0, max=200, help="Clients of /chat.")] = 20,
+    near: NEAR = None,
+    seed: int = 7,
+) -> None:
+    """Put load on /recommendations, then on /chat, and print one table. Exits 1 on any error but a 503 with Retry-After."""
+    import asyncio
+
+    from cluster.cli.client import ServiceClient
+    from cluster.cli.load import ask_chat, ask_recommendations, load
+    from cluster.cli.measures import figures
+    from cluster.cli.near import point_of
+
+    session: Session = ctx.obj
+    with ServiceClient(session.base_url) as client:
+        client.call("GET", "/readyz")
+    latitude, longitude = point_of(session, near)
+    context = {"latitude": latitude, "longitude": longitude}
+    found: dict[str, Figures] = {}
+    for name, ask, clients in (
+        ("/recommendations", ask_recommendations, recommenders),
+        ("/chat", ask_chat, chatters),
+    ):
+        if clients:
+            session.say(f"{name}: {clients} clients for {seconds:.0f} s")
+            samples, wall_s = asyncio.run(
+                load(
+                    session.base_url,
+                    ask,
+                    clients=clients,
+                    seconds=seconds,
+                    context=context,
+                    seed=seed,
+                )
+            )
+            found[name] = figures(samples, wall_s)
+    session.answer(
+        {
+            "seconds": seconds,
+            "near": [latitude, longitude],
+            **{k: asdict(v) for k, v in found.items()},
+        },
+        _figures_table(found),
+    )
+    if any(f.errors for f in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def questions(
+    ctx: typer.Context,
+    count: Annotated[int, typer.Option(min=1, max=5_000, help="How many questions.")] = 200,
+    at_once: Annotated[int, typer.Option(min=1, max=16, help="Conversations at a time.")] = 1,
+    near: NEAR = None,
+    time: Annotated[
+        str | None, typer.Option(help="When the child asks, ISO 8601.", metavar="TIME")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Findings and answers to show.")] = 10,
+    seed: int = 7,
+) -> None:
+    """Ask varied questions and check every answer from outside. Exits 1 where anything was wrong."""
+    from cluster.cli.near import point_of
+    from cluster.cli.quiz import run_quiz
+
+    session: Session = ctx.obj
+    latitude, longitude = point_of(session, near)
+    context: dict[str, Any] = {"latitude": latitude, "longitude": longitude}
+    if time:
+        context["time"] = time
+    result = run_quiz(session, context, count=count, at_once=at_once, seed=seed)
+    session.answer(
+        result.to_dict(),
+        table(f"{count} questions", ("what", "value"), result.rows()),
+        table("findings", ("kind", "question", "detail"), result.finding_rows(examples)),
+        table("answers", ("question", "by", "answer"), result.example_rows(examples)),
+    )
+    if result.findings or result.errors:
+        raise typer.Exit(1)
+
+
+def _figures_table(found: "dict[str, Figures]") -> Any:
+    names = ["requests", "rps", "ok", "refused", "errors", "written_by_llm"]
+    rows: list[list[object]] = [[n, *(getattr(f, n) for f in found.values())] for n in names]
+    labels = {"seconds": "answer s", "first_event_s": "first event s",
+              "recommendations_s": "recommendations s", "first_sentence_s": "first sentence s"}  # fmt: skip
+    for key, label in labels.items():
+        for q in ("p50", "p95", "p99"):
+            values = [
+                (f.seconds if key == "seconds" else f.parts.get(key, {})).get(q)
+                for f in found.values()
+            ]
+            if any(v is not None for v in values):
+                rows.append([f"{label} {q}", *values])
+    for name in ("degraded", "problems"):
+        keys = dict.fromkeys(k for f in found.values() for k in getattr(f, name))
+        rows += [
+            [f"{name}: {k}", *(getattr(f, name).get(k, 0) for f in found.values())] for k in keys
+        ]
+    return table("bench serve", ("", *found), rows)

@@ -1,0 +1,116 @@
+"""`naviyam demo`: the whole way once. Bootstraps, starts, asks five questions, shows the answers, stops."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.cli.session import Session, table
+
+if TYPE_CHECKING:
+    from cluster.cli.client import Answer
+
+QUESTIONS = (
+    "급식카드 되는 치킨집 추천해줘",
+    "5천원으로 뭐 먹을까?",
+    "지금 열린 곳 있어?",
+    "더 싼 데는?",
+    "두 번째 거 갈래",
+)
+
+
+def demo(
+    ctx: typer.Context,
+    shops: Annotated[
+        Path | None,
+        typer.Option(help="Public shop list (CSV) instead of the sample.", metavar="CSV"),
+    ] = None,
+    near: Annotated[str | None, typer.Option(help="Where the child is.", metavar="LAT,LNG")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the service running.")] = False,
+) -> None:
+    """Bootstrap, start, ask five questions, print answers and stage times, and stop what was started."""
+    from cluster.cli.bootstrap import run_steps
+    from cluster.cli.down import stop
+    from cluster.cli.up import start
+
+    session: Session = ctx.obj
+    began = time.monotonic()
+    run_steps(session, shops=shops, workbook=None)
+    started = start(session, wait=True, keep=False, timeout_s=300)
+    try:
+        answers = _ask_all(session, near, began)
+    finally:
+        if started["started"] and not keep:
+            stop(session)
+    failed = [question for question, answer in answers if not answer.body.get("response")]
+    running = keep or not started["started"]
+    session.answer(
+        {
+            "answers": [{"question": q, "seconds": a.total_s, **a.body} for q, a in answers],
+            "url": session.base_url,
+            "running": running,
+        },
+        _stage_table(answers),
+        f"Chat page   {session.base_url}/     API   {session.base_url}/docs",
+        "It is still running; stop it with `naviyam down`."
+        if running
+        else "It was stopped again; `make up` starts it and leaves it running.",
+    )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _ask_all(session: Session, near: str | None, began: float) -> list[tuple[str, "Answer"]]:
+    """Ask the questions as one conversation and show each answer when it is there."""
+    from cluster.cli.chat import shop_table
+    from cluster.cli.client import ServiceClient
+    from cluster.cli.near import point_of
+
+    latitude, longitude = point_of(session, near)
+    context = {"latitude": latitude, "longitude": longitude}
+    session.say(f"asking near {latitude}, {longitude}")
+    answers: list[tuple[str, Answer]] = []
+    session_id: str | None = None
+    with ServiceClient(session.base_url) as client:
+        for question in QUESTIONS:
+            body: dict[str, Any] = {"user_id": "demo", "message": question, "context": context}
+            if session_id:
+                body["session_id"] = session_id
+            answer = client.ask(body)
+            session_id = answer.body["session_id"]
+            if not answers:
+                session.say(
+                    f"first answer {time.monotonic() - began:.1f} s after the command began"
+                )
+            answers.append((question, answer))
+            if not session.as_json:
+                session.console.print(f"\n[bold]{question}[/bold]")
+                session.console.print(answer.body["response"], markup=False)
+                if answer.body["recommendations"]:
+                    session.console.print(shop_table(answer.body["recommendations"]))
+    return answers
+
+
+def _stage_table(answers: list[tuple[str, "Answer"]]) -> Any:
+    stages = list(dict.fromkeys(s for _, a in answers for s in a.body["metadata"]["stages"]))
+    rows: list[list[object]] = []
+    for question, answer in answers:
+        metadata = answer.body["metadata"]
+        written = metadata["written_by"] + (
+            f" ({metadata['degraded_reason']})" if metadata["degraded"] else ""
+        )
+        rows.append(
+            [
+                question,
+                *(round(metadata["stages"].get(s, 0.0), 1) for s in stages),
+                answer.first_sentence_s,
+                answer.total_s,
+                written,
+            ]
+        )
+    return table(
+        "milliseconds per stage, then seconds",
+        ("question", *stages, "first sentence s", "all s", "by"),
+        rows,
+    )

@@ -1,0 +1,60 @@
+"""`naviyam status`: what runs, in which version."""
+
+import typer
+
+from cluster.cli.session import Session, table
+
+
+def status(ctx: typer.Context) -> None:
+    """Show the application, its replicas, readiness and the versions that serve."""
+    from cluster.cli.client import ServiceClient
+    from cluster.ray_io import serve
+    from cluster.ray_io.head import find_head
+    from naviyam.errors import NaviyamError
+
+    session: Session = ctx.obj
+    head = find_head(session.settings)
+    if head is None:
+        session.answer({"running": False}, "not running; start it with `naviyam up`")
+        raise typer.Exit(1)
+    application = serve.look(f"http://127.0.0.1:{head.dashboard_port}")
+    parts: dict[str, object] = {}
+    with ServiceClient(session.base_url, timeout_s=5) as client:
+        for name, path in (("ready", "/readyz"), ("versions", "/version")):
+            try:
+                parts[name] = client.call("GET", path)
+            except NaviyamError as error:
+                parts[name] = {"error": str(error)}
+    document = {
+        "running": True,
+        "application": application.status,
+        "message": application.message,
+        "deployments": [
+            {"name": d.name, "status": d.status, "replicas": d.replicas, "message": d.message}
+            for d in application.deployments
+        ],
+        "url": session.base_url,
+        "logs": str(head.logs),
+        **parts,
+    }
+    rows = [
+        (d.name, d.status, ", ".join(f"{n} {state}" for state, n in d.replicas.items()), d.message)
+        for d in application.deployments
+    ]
+    details = [
+        (f"{name}: {key}", value)
+        for name, values in parts.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+    ]
+    session.answer(
+        document,
+        table(
+            f"{session.base_url} {application.status}",
+            ("deployment", "status", "replicas", "message"),
+            rows,
+        ),
+        table("", ("part", "state"), details),
+    )
+    if application.status != "RUNNING":
+        raise typer.Exit(1)
