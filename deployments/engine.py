@@ -169,10 +169,11 @@ class LLMEngine:
         """
         params = self._params(overrides)
         entry = self._begin(adapter)
-        stream = self._llm.generate(
-            {"prompt": prompt}, params, request_id, lora_request=_lora_request(entry)
-        )
         try:
+            (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": prompt}])
+            stream = self._llm.generate(
+                rendered, params, request_id, lora_request=_lora_request(entry)
+            )
             async with contextlib.aclosing(stream):
                 async for output in stream:
                     self._last_output_s = self._clock.monotonic_s()

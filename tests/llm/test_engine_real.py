@@ -1,0 +1,258 @@
+"""The real engine on the packaged base: one start for the whole module, about a minute."""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import torch
+from peft import PeftModel
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from naviyam.errors import (
+    ArtifactError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    OverloadedError,
+)
+from naviyam.settings import Settings
+from training.lora.base import prepare_base
+
+vllm = pytest.importorskip("vllm")
+
+from deployments.adapter_table import AdapterSpec  # noqa: E402
+from deployments.engine import EngineDownError, LLMEngine  # noqa: E402
+from deployments.engine_setup import computes_bfloat16, engine_args, needs_merge  # noqa: E402
+from deployments.watchdog import marked_processes  # noqa: E402
+
+pytestmark = [pytest.mark.llm, pytest.mark.asyncio(loop_scope="module")]
+
+PROMPT = "<|im_start|>user\nTell me about food in one line.<|im_end|>\n<|im_start|>assistant\n"
+GREEDY = {"temperature": 0.0, "max_tokens": 12}
+
+
+def write_random_adapter(base: Path, folder: Path, *, seed: int, rank: int = 4) -> Path:
+    """Random low-rank changes large enough to alter the text, in PEFT's layout."""
+    config = json.loads((base / "config.json").read_text())
+    hidden, head = config["hidden_size"], config["head_dim"]
+    sizes = {
+        "q_proj": head * config["num_attention_heads"],
+        "v_proj": head * config["num_key_value_heads"],
+    }
+    generator = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for layer in range(config["num_hidden_layers"]):
+        for name, out in sizes.items():
+            key = f"base_model.model.model.layers.{layer}.self_attn.{name}"
+            tensors[f"{key}.lora_A.weight"] = torch.randn(rank, hidden, generator=generator) * 0.05
+            tensors[f"{key}.lora_B.weight"] = torch.randn(out, rank, generator=generator) * 0.05
+    folder.mkdir(parents=True)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    lora = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": "smollm2-135m-instruct",
+        "r": rank,
+        "lora_alpha": 2 * rank,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": sorted(sizes),
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(lora))
+    return folder
+
+
+def greedy_reference(base: Path, adapter: Path) -> str:
+    """What transformers and PEFT write with the plain base and the adapter beside it."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = PeftModel.from_pretrained(model, adapter)
+    inputs = tokenizer(PROMPT, return_tensors="pt")
+    with torch.no_grad():
+        out = model.generate(**inputs, max_new_tokens=GREEDY["max_tokens"], do_sample=False)
+    text: str = tokenizer.decode(out[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    return text
+
+
+@pytest.fixture(scope="module")
+def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("adapters")
+    base = prepare_base(Settings.parse({}))
+    for seed, name in enumerate(("champion", "challenger", "second"), start=1):
+        write_random_adapter(base, root / name, seed=seed)
+    shutil.copytree(root / "second", root / "broken")
+    weights = root / "broken" / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5_000])
+    write_random_adapter(base, root / "wide", seed=4, rank=16)
+    return root
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine(adapters: Path) -> AsyncIterator[LLMEngine]:
+    settings = Settings.parse(
+        {
+            "paths": {"adapters": str(adapters)},
+            "llm": {
+                "adapter": "champion",
+                "dtype": "float32",
+                "max_model_len": 256,
+                "max_num_seqs": 4,
+                "max_queued": 2,
+                "max_loras": 1,
+                "max_lora_rank": 8,
+                "kv_cache_gib": 0.25,
+                "stream_interval": 2,
+            },
+        }
+    )
+    engine = await LLMEngine.start(settings, environ=os.environ)
+    yield engine
+    await engine.stop()
+
+
+def spec_of(adapters: Path, name: str, version: str = "1") -> AdapterSpec:
+    return AdapterSpec(name=name, version=version, path=str(adapters / name))
+
+
+async def answer(engine: LLMEngine, adapter: str | None = None, **overrides: Any) -> list[str]:
+    values = {**GREEDY, **overrides}
+    stream = engine.generate(PROMPT, adapter=adapter, request_id="test", overrides=values)
+    return [piece async for piece in stream]
+
+
+async def test_the_merged_champion_streams_what_transformers_would_write(engine, adapters):
+    pieces = await answer(engine)
+    assert len(pieces) > 2
+    assert "".join(pieces) == greedy_reference(engine.served.base, adapters / "champion")
+    assert await answer(engine, "champion") == pieces
+    assert [a.version for a in engine.adapters()] == ["champion"]
+
+
+async def test_a_challenger_is_hot_loaded_as_an_exact_difference(engine, adapters):
+    running = asyncio.create_task(answer(engine, max_tokens=60))
+    await engine.load_adapter(spec_of(adapters, "challenger"))
+    text = "".join(await answer(engine, "challenger"))
+    assert text == greedy_reference(engine.served.base, adapters / "challenger")
+    assert text != "".join(await answer(engine))
+    assert await running
+    with pytest.raises(ConflictError, match="max_loras"):
+        await engine.load_adapter(spec_of(adapters, "second"))
+
+
+async def test_unloading_lets_requests_finish(engine):
+    stream = engine.generate(
+        PROMPT, adapter="challenger", request_id="r", overrides={**GREEDY, "max_tokens": 40}
+    )
+    pieces = [await anext(stream)]
+    unloading = asyncio.create_task(engine.unload_adapter("challenger"))
+    await asyncio.sleep(0)
+    with pytest.raises(NotFoundError, match="not loaded"):
+        await answer(engine, "challenger")
+    pieces += [p async for p in stream]
+    await unloading
+    assert len(pieces) > 2
+    assert [a.name for a in engine.adapters()] == ["champion"]
+    with pytest.raises(ConflictError, match="served champion"):
+        await engine.unload_adapter("champion")
+
+
+async def test_wanted_adapters_are_applied_and_broken_ones_reported(engine, adapters):
+    failed = await engine.apply_adapters(
+        [spec_of(adapters, "second"), spec_of(adapters, "broken"), spec_of(adapters, "wide")]
+    )
+    assert sorted(failed) == ["broken@1", "wide@1"]
+    assert "truncated" in failed["broken@1"]
+    assert {a.name for a in engine.adapters()} == {"champion", "second"}
+    assert await engine.apply_adapters([]) == {}
+    with pytest.raises(ArtifactError, match="max_lora_rank"):
+        await engine.load_adapter(spec_of(adapters, "wide"))
+    assert [a.name for a in engine.adapters()] == ["champion"]
+    assert await answer(engine)
+
+
+async def test_the_champions_own_content_takes_no_room(engine, adapters):
+    same = AdapterSpec(name="nlg", version="2", path=str(adapters / "champion"))
+    await engine.load_adapter(same)
+    assert await answer(engine, "nlg@2") == await answer(engine)
+    await engine.load_adapter(spec_of(adapters, "challenger"))
+    await engine.apply_adapters([])
+
+
+async def test_closing_the_stream_aborts_the_request(engine):
+    stream = engine.generate(PROMPT, request_id="r", overrides={"max_tokens": 200})
+    await anext(stream)
+    assert engine.active == 1
+    await stream.aclose()
+    assert engine.active == 0
+    assert engine._llm.get_num_unfinished_requests() == 0
+
+
+async def test_a_cancelled_reader_aborts_the_request(engine):
+    reader = asyncio.create_task(answer(engine, max_tokens=200))
+    while not engine._llm.get_num_unfinished_requests():
+        await asyncio.sleep(0.01)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert engine.active == 0
+    assert engine._llm.get_num_unfinished_requests() == 0
+
+
+async def test_the_queue_is_bounded(engine):
+    streams = [
+        engine.generate(PROMPT, request_id=str(i), overrides={"max_tokens": 8}) for i in range(7)
+    ]
+    results = await asyncio.gather(*(anext(s) for s in streams), return_exceptions=True)
+    refused = [r for r in results if isinstance(r, OverloadedError)]
+    assert len(refused) == 1
+    assert refused[0].retry_after_s == 2.0
+    await asyncio.gather(*(s.aclose() for s in streams))
+    assert engine.active == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "overrides"),
+    [("먹 " * 400, {}), (PROMPT, {"top_p": 3.0}), (PROMPT, {"temprature": 1.0})],
+)
+async def test_what_cannot_be_run_is_the_callers_fault(engine, prompt, overrides):
+    with pytest.raises(InputError):
+        await anext(engine.generate(prompt, request_id="r", overrides=overrides))
+    assert engine.active == 0
+    await engine.check_health()
+
+
+async def test_a_stop_string_ends_the_answer(engine):
+    text = "".join(await answer(engine))
+    stop = text[3:6]
+    assert "".join(await answer(engine, stop=(stop,))) == text[: text.index(stop)]
+
+
+async def test_architectures_and_arguments():
+    assert not needs_merge({"architectures": ["LlamaForCausalLM"]})
+    assert needs_merge({"architectures": ["NobodyKnowsForCausalLM"]})
+    plain = Settings.parse({"llm": {"max_loras": 0, "num_gpus": 1}})
+    arguments = engine_args(plain, Path("/model"))
+    assert not arguments.enable_lora
+    assert arguments.dtype == "bfloat16"
+    assert arguments.kv_cache_memory_bytes is None
+    assert computes_bfloat16("processor: 0\nflags\t\t: fpu avx512_bf16 sse")
+    assert not computes_bfloat16("flags : fpu avx2\n")
+
+
+async def test_a_dead_engine_is_ill_and_leaves_nothing(engine):
+    """Last: the engine of this module does not survive it."""
+    mark = engine._processes.mark
+    os.kill(engine._llm.engine_core.resources.engine_manager.processes[0].pid, 9)
+    with pytest.raises(EngineDownError):
+        await answer(engine, max_tokens=200)
+    with pytest.raises(EngineDownError, match="restarted"):
+        await engine.check_health()
+    await engine.stop()
+    assert marked_processes(mark) == []
