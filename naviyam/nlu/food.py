@@ -21,7 +21,7 @@ from naviyam.text.dishes import DISHES
 from naviyam.text.spelling import VARIANTS, unify
 
 _EATING = re.compile(
-    r"\s?(?:집|가게|이나|이랑|을|도|은|이)?\s?(?:먹|사|파는|시키|땡|추천|말고|말구|빼고|ㄱㄱ|ㅊㅊ|좋|어디|있|집|가게|맛집|싫|$|[?!.,])"
+    r"\s?(?:집|가게|이나|이랑|을|도|은|이)?\s?(?:먹|못\s?먹|안\s?먹|사|파는|시키|땡|추천|말고|말구|빼고|ㄱㄱ|ㅊㅊ|좋|어디|있|집|가게|맛집|싫|$|[?!.,])"
 )
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
@@ -33,7 +33,7 @@ _ALLERGY_AFTER = re.compile(
     r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
 _ALLERGY_BEFORE = re.compile(
-    r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있[가-힣]*|음)?[\s,.:]*$"
+    r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있(?:어|어요|음|다|습니다))?[\s,.:]*$"
 )
 _OTHER_ALLERGY = re.compile(
     r"([가-힣]{1,5})\s?(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?!\s?(?:없|는\s?없|는없))"
@@ -165,9 +165,12 @@ def _ingredients(text: str, taken: Sequence[Span]) -> list[Span]:
 def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
     """Turn foods before (or after) an allergy word into allergies, with those joined to them."""
     out: list[Span] = []
+    backwards = not any(_ALLERGY_AFTER.match(text, s.end) for s in candidates)
     for i, span in enumerate(candidates):
-        after = _ALLERGY_AFTER.match(text, span.end)
-        if not after and not _ALLERGY_BEFORE.search(text[: span.start]):
+        if not (
+            _ALLERGY_AFTER.match(text, span.end)
+            or (backwards and _ALLERGY_BEFORE.search(text[: span.start]))
+        ):
             continue
         group = [span]
         while i > 0 and _AND.fullmatch(text[candidates[i - 1].end : group[0].start]):

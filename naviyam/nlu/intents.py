@@ -11,28 +11,36 @@ from naviyam.nlu.spans import Span
 from naviyam.request import Intent
 
 GREETING = re.compile(
-    r"^(?:안녕|안뇽|안냥|ㅎㅇ|하이|하잉|헬로|반가|방가|hi|hello|헤이|굿모닝|좋은\s?(?:아침|저녁|하루)|나비얌|나비야|저기요|여보세요|야호|처음\s?왔|오랜만)|(?:잘\s?자|바이|빠이|굿나잇|안녕히|다음에\s?(?:봐|또)|또\s?올게|나중에\s?봐)",
+    r"^(?:안녕|안뇽|안냥|ㅎㅇ|하이|하잉|헬로|반가|방가|hi|hello|헤이(?![가-힣])|굿모닝|좋은\s?(?:아침|저녁|하루)|나비얌|나비야|저기요|여보세요|야호|처음\s?왔|오랜만(?:이|에\s?왔|$))|(?:잘\s?자|(?<![가-힣])(?:바이|빠이)(?![가-힣])|굿나잇|안녕히|다음에\s?(?:봐|또)|또\s?올게|나중에\s?봐)",
     re.IGNORECASE,
 )
 THANKS = re.compile(
-    r"고마[워웠]|고맙|감사|땡큐|ㄳ|ㄱㅅ|ㄱㅁ|thank|잘\s?먹[을었겠]|맛있었어|맛있게\s?먹[었을]|덕분에|최고야|최고예요|완전\s?좋았|도움\s?(?:됐|되었|많이)|맛있었",
+    r"고마[워웠웡우어]|고맙|감사|땡큐|ㄳ|ㄱㅅ|ㄱㅁ|thank|잘\s?먹[을었겠]|맛있었어|맛있게\s?먹[었을]|덕분에|최고야|최고예요|완전\s?좋았|도움\s?(?:됐|되었|많이)|맛있었",
     re.IGNORECASE,
 )
 COMPLAINT = re.compile(
-    r"맛\s?없었|맛이\s?없(?!는\s?(?:거|건|데))|맛없어|맛없네|노맛|별로(?:였|더라|야$|네|인데$|잖)|최악|불친절|실망|문\s?(?:이\s?)?(?:닫[혔혀았]|닫아)|닫혀\s?있|안\s?열[었려]|폐업|없어졌|망했|가게가?\s?없[던었]|카드(?:가|는|로|도)?\s?안\s?(?:된다|됐|된대|받|되던|되더|돼[요서]?$|돼$|되잖|된다고)|가격이?\s?(?:다르|달라|틀)|(?:가격|정보|시간|주소)(?:이|가)?\s?(?:틀|잘못|이상|거짓|달라|다르)|거짓말|엉터리|왜\s?(?:자꾸|맨날|계속|이런|이거|이것|이렇게|안)|이상한\s?(?:데|가게|곳)|짜증|답답|느려|느리|오래\s?걸|추천이?\s?(?:이상|별로|구려|왜)|양이\s?(?:너무\s?)?적|비싸기만|쓸모\s?없|말을?\s?(?:못|안)\s?(?:알아|들)|도움이?\s?안|머리카락(?:이)?\s?나|벌레|배탈|위생|아니\s?그게|틀렸"
+    r"맛\s?없었|맛이\s?없(?!는\s?(?:거|건|데))|맛없어|맛없네|노맛|불친절|문\s?(?:이\s?)?(?:닫[혔혀았]|닫아)|닫혀\s?있|안\s?열[었려]|폐업|없어[졌진]\s?(?:가게|식당|곳|데|대|던)|가게가?\s?없[던었어]|카드(?:가|는|로|도)?\s?안\s?(?:된다|됐|된대|받|되던|되더|돼[요서]?$|돼$|되잖|된다고)|가격이?\s?(?:다르|달라|틀)|(?:가격|정보|시간|주소)(?:이|가)?\s?(?:틀|잘못|이상|거짓|달라|다르)|이상한\s?(?:데|가게|곳)|추천이?\s?(?:이상|별로|구려|왜)|양이\s?(?:너무\s?)?적|비싸기만|쓸모\s?없|말을?\s?(?:못|안)\s?(?:알아|들)|도움이?\s?안|머리카락(?:이)?\s?나|벌레(?:가)?\s?나|배탈|위생"
+)
+GRUMBLE = re.compile(
+    r"별로(?:였|더라|다|네|임|잖|야$|인데$)|최악|실망|망했|거짓말|엉터리|왜\s?(?:자꾸|맨날|계속|이런|이거|이것|이렇게|안)|짜증|답답|느려|느리|오래\s?걸|아니\s?그게|틀렸"
+)
+"""A complaint only where the talk is of the service, a shop or food."""
+
+_SERVICE = re.compile(
+    r"추천|가게|식당|음식|맛|거기|메뉴|카드|(?<![가-힣])(?:너|넌|니|네가|니가)(?:\s|$|는|가)|나비얌|앱|사장|직원|알려|(?<!답)답(?!답)|찾아|서비스|양이|가격"
 )
 REFINE = (
-    ("cheaper", re.compile(r"더\s?싼|더\s?싸|덜\s?비싼|더\s?저렴|좀\s?(?:더\s?)?(?:싼|싸게|저렴)|쫌\s?(?:더\s?)?싼|조금\s?(?:더\s?)?(?:싼|싸|저렴)|너무\s?비싸|(?<!안\s)비싸(?:다|네|요|ㅠ|ㅜ|$|\s?다른)|비싼데$|가격\s?(?:좀\s?)?(?:낮|내려)|싼\s?(?:데|거|곳)(?:는|은)\s?\??$")),
+    ("cheaper", re.compile(r"더\s?싼|더\s?싸|덜\s?비싼|더\s?저렴|좀\s?(?:더\s?)?(?:싼|싸게|저렴)|쫌\s?(?:더\s?)?싼|조금\s?(?:더\s?)?(?:싼|싸|저렴)|너무\s?비싸|(?<!안\s)비싸(?:다|네|요|ㅠ|ㅜ|$|\s?다른)|비싼데(?=$|[^가-힣]*$)|가격\s?(?:좀\s?)?(?:낮|내려)|싼\s?(?:데|거|곳)(?:는|은)\s?\??$")),
     ("nearer", re.compile(r"더\s?가까|덜\s?먼|너무\s?멀|(?:좀|조금|쫌)\s?(?:더\s?)?가까운|멀어(?:요|$|\s)|멀다|먼데$|더\s?(?:근처|안\s?먼)")),
-    ("elsewhere", re.compile(r"(?:거기|저기|여기|그거|그것|그\s?집|그\s?가게|이거|이것|이\s?집|걔|그런\s?거|방금\s?거|아까\s?거|그\s?메뉴|그쪽|전부|다)\s?(?:는|은)?\s?(?:말고|말구|말곤|빼고|싫|별로|안\s?땡|패스|노노)|다른\s?(?:데|곳|거|것|가게|집|식당|걸|메뉴|음식|종류|건|추천|맛집|걸로)|딴\s?(?:데|거|곳|집|걸|건|가게|메뉴)|딴거|딴데|또\s?(?:없|다른|뭐|있|추천|어디|알려|보여)|더\s?(?:없|있어|보여|알려|추천)|다시\s?(?:추천|찾|골라|보여)|새로운\s?(?:데|거|곳)로|바꿔|다음\s?(?:거|꺼|추천)|말고\s?(?:또\s?)?(?:다른|딴)|그\s?외")),
-    ("wish", re.compile(r"^(?:그럼|그러면|음|그렇다면|아니|그리고|근데|아)\s?.{1,14}(?:은|는|도)\s?\??$|^.{1,12}(?:은|는)\s?(?:없어|어때|어떄|있어|없나)?\s?\?*$|(?:으로|로)\s?(?:바꿔|다시|해\s?줘|보여|할래\?|줄여|올려)|^(?:더|덜|좀\s?더)\s|^그\s?중에|그중에|거기서\s?더|(?:만|도)\s?(?:보여|골라)")),
+    ("elsewhere", re.compile(r"(?:거기|저기|여기|그거|그것|그\s?집|그\s?가게|이거|이것|이\s?집|걔|그런\s?거|방금\s?거|아까\s?거|그\s?메뉴|그쪽|전부|다)\s?(?:는|은)?\s?(?:말고|말구|말곤|빼고|싫|별로|안\s?땡|패스|노노)|다른\s?(?:동네|쪽|지역|데|곳|거|것|가게|집|식당|걸|메뉴|음식|종류|건|추천|맛집|걸로)|딴\s?(?:데|거|곳|집|걸|건|가게|메뉴)|딴거|딴데|또\s?(?:없|다른|뭐|있|추천|어디|알려|보여)|더\s?(?:없|있어|보여|알려|추천)|다시\s?(?:추천|찾|골라|보여)|새로운\s?(?:데|거|곳)로|바꿔|바꿀|바꾸|다음\s?(?:거|꺼|추천)|말고\s?(?:또\s?)?(?:다른|딴)|그\s?외")),
+    ("wish", re.compile(r"^(?:그럼|그러면|음|그렇다면|아니|그리고|근데|아)\s?.{1,14}(?:은|는|도)\s?\??$|^.{1,12}(?:은|는)\s?(?:없어|어때|어떄|있어|없나)?\s?\?*$|(?:으로|로)\s?(?:바꿔|다시|해\s?줘|보여|할래\?|줄여|올려)|(?:으로|로)(?:만|요)?[\s?!.]*$|^(?:더|덜|좀\s?더)\s|^그\s?중에|그중에|거기서\s?더|(?:만|도)\s?(?:보여|골라)")),
 )  # fmt: skip
 _NUMBER_WORDS = {"첫": 1, "일": 1, "두": 2, "둘": 2, "세": 3, "셋": 3, "네": 4, "넷": 4, "다섯": 5}
 ORDINAL = re.compile(
-    r"(?<![\d가-힣])(?:(?P<digit>[1-9]|10)\s?번(?:째)?(?!\s?(?:버스|출구|마을|국도|지하철|더\s|만\s|만에|이나|씩|정류|게이트|문제|채널|먹|갔|가\s?봤|시켰|추천|물어|말했))|(?P<word>첫|두|세|네|다섯)\s?번\s?째|(?P<short>첫|둘|셋|넷)째|(?P<sino>일)번(?=\s|$|으로|이)|(?P<last>마지막|맨\s?(?:아래|밑|끝)|제일\s?(?:아래|밑|끝))(?:에?\s?(?:거|꺼|집|곳|가게|데|있는))?|(?P<top>맨\s?(?:위|처음|앞)|제일\s?위|처음\s?(?:거|꺼|집|곳|가게))|(?P<middle>가운데\s?(?:거|꺼|집|가게)|중간\s?(?:거|꺼)))"
+    r"(?<![\d가-힣])(?:(?P<digit>[1-9]|10)\s?번(?:째)?(?!\s?(?:버스|출구|마을|국도|지하철|더\s|만\s|만에|이나|씩|정류|게이트|문제|채널|먹|갔|가\s?봤|시켰|추천|물어|말했))|(?P<word>첫|두|세|네|다섯)\s?번\s?째|(?P<short>첫|둘|셋|넷)째|(?P<sino>일)번(?=\s|$|으로|이)|(?P<last>마지막|맨\s?(?:아래|밑|끝)|제일\s?(?:아래|밑|끝))\s?(?:에|에\s?있는)?\s?(?:거|꺼|걸|집|곳|가게|데)(?![가-힣]*입)|(?P<top>맨\s?(?:위|처음|앞)|제일\s?위|처음\s?(?:거|꺼|집|곳|가게))|(?P<middle>가운데\s?(?:거|꺼|집|가게)|중간\s?(?:거|꺼)))"
 )
 POINTING = re.compile(
-    r"(?:아까|방금|위에|전에|처음에)\s?(?:말한|본|추천한|그|알려\s?준|나온|보여\s?준)?\s?(?:거기|그\s?(?:집|가게|곳|데|거|치킨집|식당|피자집|분식집|[가-힣]+집)|데|곳|집|가게|거|꺼)|(?:거기|그기|그\s?집|그\s?가게|그\s?곳|그걸|그거|여기|저기|이걸|이\s?집|이거)(?=(?:로|으로|가|는|은|에|를|을|까지|서|의|도)?(?:\s|$|[?!.,~]))"
+    r"(?<![가-힣])(?:아까|방금|위에|전에|처음에)\s?(?:말한|본|추천한|그|알려\s?준|나온|보여\s?준)?\s?(?:거기|그\s?(?:집|가게|곳|데|거|치킨집|식당|피자집|분식집|[가-힣]+집)|데|곳|집|가게|거|꺼)|(?<![가-힣])(?:거기|그기|그\s?집|그\s?가게|그\s?곳|그걸|그거|여기|저기|이걸|이\s?집|이거)(?!\s?(?:근처|주변|부근|동네|쪽))(?=(?:로|으로|가|는|은|에|를|을|까지|서|의|도)?(?:\s|$|[?!.,~]))"
 )
 CHOOSE = re.compile(
     r"갈래|갈게|갈께|갈거|갈\s?거|가자|가볼|가\s?볼|간다|가야|갈까|할래|할게|할께|하자|고를|골랐|먹을래|먹을게|먹자|좋아|좋겠|좋을|좋네|맘에|마음에|선택|정했|결정|찜|픽|콜|ㄱㄱ|가고\s?싶|로\s?(?:가|해|줘)"
@@ -47,13 +55,24 @@ SHOP_QUESTION = re.compile(
     r"몇\s?시|언제|영업|전화|번호|어디|위치|주소|문\s?(?:열|닫|연|여)|열었|열려|닫|쉬는|휴무|어때|맛있|리뷰|별점|평점|정보|가는\s?(?:길|법)|멀어|먼가|착한가게|선한|알려|배달|포장|예약|주차|걸려|얼마나|몇\s?분|가까워"
 )
 FOODISH = re.compile(
-    r"먹|머글|머거|무글|배\s?고[파프픈팡팠픔]|배고|출출|허기|맛집|맛있는|맛난|밥|식당|음식|메뉴|간식|끼니|식사|요리|디저트|후식|가게|뭐\s?없나|추천|ㅊㅊ|도시락|땡[기겨]|당기|당긴|땡김|꼬르륵|외식|배달|시켜|갈\s?만한|갈만한|갈\s?데|어디\s?(?:가|갈|좋|있)"
+    r"(?<!나이 )(?<!나이를 )(?<!나이도 )(?<!살 )(?<!더 )(?<!엿)(?<!엿 )(?<!마음 )(?<!마음을 )(?<!욕 )(?<!겁 )(?<!술)(?<!술 )(?<!약 )(?<!약을 )(?<!까)(?<!떼)먹|더\s먹고|(?:아침|점심|저녁|간식)(?:은|에|으로|을|엔|에는|때)?\s?(?:뭐|뭘|어디|추천|좋)|머글|머거|무글|배\s?고[파프픈팡팠픔]|배고|출출|허기|맛집|맛있는|맛난|밥|식당|음식|메뉴|간식|끼니|식사|요리|디저트|후식|가게|뭐\s?없나|추천|ㅊㅊ|도시락|땡[기겨]|당기|당긴|땡김|꼬르륵|외식|배달|시켜\s?먹|시켜먹|갈\s?만한|갈만한|갈\s?데|어디\s?(?:가|갈|좋|있)"
 )
 _SMALLTALK = re.compile(
     r"숙제|수학|영어|국어\s?(?:문제|숙제)|과학|시험|공부|문제\s?(?:풀|좀|알려)|번역|게임|롤\s|마크|마인크래프트|로블록스|브롤|유튜브|날씨|비\s?(?:와|오|올)|눈\s?(?:와|오|올)|미세먼지|기온|노래|음악|가수|아이돌|방탄|블랙핑크|뉴진스|아이브|영화|드라마|만화|웹툰|애니|축구|야구|농구|손흥민|뉴스|대통령|주식|코인|비트코인|너\s?(?:누구|뭐야|몇\s?살|이름|여자|남자|사람|AI|로봇|인공지능|바보)|넌\s?(?:누구|뭐|몇|어디)|네\s?이름|너의\s?이름|이름이?\s?뭐|몇\s?살|심심|놀아|놀자|농담|재밌는\s?(?:얘기|이야기)|끝말잇기|퀴즈|수수께끼|사랑해|좋아해|결혼|남자친구\s?(?:있|생)|여자친구\s?(?:있|생)|고백|연애|코딩|파이썬|프로그래밍|그림\s?그|시\s?(?:써|지어)|소설|일기|독후감|편지\s?써|지금\s?몇\s?시|오늘\s?(?:며칠|무슨\s?요일|몇\s?월)|버스|지하철|길\s?(?:찾|알려)|택시|병원|약국|약\s?(?:먹|사)|머리\s?(?:아|자르)|옷\s|신발|선물|쇼핑|핸드폰|휴대폰|컴퓨터|이벤트|로또|운세|타로|MBTI|mbti|강아지|고양이|공룡|우주|잠이?\s?안|졸려|자고\s?싶|학교\s?가기\s?싫|학원\s?가기\s?싫|방학|소풍|체육|선생님|ㅋㅋ$|ㅎㅎ$|뭐\s?해\??$|뭐하니|뭐해",
     re.IGNORECASE,
 )
+_ABOUT_BOT = re.compile(
+    r"(?:^|\s)(?:너|넌|니|너는|너도|네가|니가|나비얌은?|당신은?)\s?(?:도|는|은)?\s?(?:밥|아침|점심|저녁|뭐|무슨)?\s?(?:먹었|먹어\?|먹니|먹냐|좋아해|할\s?줄|알아|살아|생겼)"
+)
 _PURE_LAUGH = re.compile(r"^[ㄱ-ㅎㅏ-ㅣ\s!?.~^;]+$")
+_STILL_ASKS = re.compile(
+    r"뭐\s?먹|먹고\s?싶|먹을[래까]|추천해\s?(?:줘|주세|주라|줄래|줄|죠|조|라)|추천\s?좀|찾아\s?줘|알려\s?[줘주]"
+)
+"""A wish in the same breath outweighs a grumble (오늘 급식 맛없었어 뭐 먹지)."""
+
+_FILLER = re.compile(
+    r"\W*(?:(?:아니|아|음|흠|에이|그럼|그러면|근데|혹시|좀|너무|더|조금만?|쪼금|야|저기|그런데|그거|거기|오늘은|이제)\W*)*"
+)
 _SEEK = re.compile(r"추천|ㅊㅊ|알려|찾아|어디|있[어나을니]|뭐|보여|골라|없[어나을]|좀|싶|먹|ㄱㄱ")
 
 
@@ -68,6 +87,8 @@ class Findings:
     pointing: bool
     has_history: bool
     refine: str | None
+    refine_opens: bool
+    """The message begins with its refinement (더 싼 데는?), so that it is one even without a history."""
 
     def has(self, *keys: str) -> bool:
         """Tell whether any of the filters was said, wanted or not."""
@@ -84,6 +105,16 @@ def refinement(text: str) -> str | None:
     ['cheaper', 'elsewhere', 'nearer', 'wish', None]
     """
     return next((kind for kind, pattern in REFINE if pattern.search(text)), None)
+
+
+def opens_with_refinement(text: str) -> bool:
+    """Tell whether nothing but a filler word stands before the refinement.
+
+    >>> opens_with_refinement("에이 너무 멀다"), opens_with_refinement("택시비 너무 비싸")
+    (True, False)
+    """
+    start = min((m.start() for _, p in REFINE if (m := p.search(text))), default=len(text))
+    return _FILLER.fullmatch(text[:start]) is not None
 
 
 def ordinal(text: str, shown: int) -> tuple[int, int, int] | None:
@@ -116,6 +147,7 @@ def decide(f: Findings) -> tuple[Intent, float]:
     return Intent.OUT_OF_SCOPE, 0.3
 
 
+_COMPANY = ("companion", "party_size", "time_of_day")
 _FOOD_KEYS = ("category", "food_type")
 
 
@@ -124,21 +156,29 @@ def _asked_of_shop(f: Findings) -> bool:
 
 
 def _complains(f: Findings) -> bool:
-    return f.says(COMPLAINT) and not (f.has("exclude") or f.refine == "elsewhere")
+    about_service = f.has_history or f.says(_SERVICE)
+    grumbles = f.says(COMPLAINT) or (f.says(GRUMBLE) and about_service)
+    return grumbles and f.refine != "elsewhere" and not f.says(_STILL_ASKS)
 
 
 def _bare(f: Findings) -> bool:
     return not f.spans and not f.says(FOODISH)
 
 
+def _about_me(f: Findings) -> bool:
+    return f.says(_ABOUT_BOT) and not f.spans
+
+
 def _near(f: Findings) -> bool:
     near = any(s.key == "location" and str(s.value).startswith("near_") for s in f.spans)
     near = near or any(s.key == "sort" and s.value == "nearest" for s in f.spans)
     only_place = not f.has(*_FOOD_KEYS, "dietary") or not re.search(r"추천|ㅊㅊ", f.text)
-    return near and only_place
+    return near and only_place and (f.says(FOODISH) or f.says(_SEEK) or f.has(*_FOOD_KEYS))
 
 
 def _refines(f: Findings) -> bool:
+    if not f.has_history and not f.refine_opens:
+        return False
     if f.refine in ("cheaper", "nearer"):
         named = f.has(*_FOOD_KEYS, "location", "budget_max") and not f.has_history
         return not named
@@ -168,6 +208,7 @@ _TABLE: tuple[tuple[Intent, float, Callable[[Findings], bool]], ...] = (
     ),
     (Intent.MENU_INQUIRY, 0.7, lambda f: f.has(*_FOOD_KEYS) and bool(re.search(r"얼마|몇\s?원|가격이", f.text))),
     (Intent.NEARBY_INQUIRY, 0.9, _near),
+    (Intent.OUT_OF_SCOPE, 0.85, _about_me),
     (Intent.THANKS, 0.93, lambda f: f.says(THANKS) and not f.has(*_FOOD_KEYS)),
     (Intent.GREETING, 0.93, lambda f: f.says(GREETING) and _bare(f)),
     (Intent.FOOD_RECOMMENDATION, 0.93, lambda f: f.has(*_FOOD_KEYS) and f.says(_SEEK)),
@@ -177,6 +218,10 @@ _TABLE: tuple[tuple[Intent, float, Callable[[Findings], bool]], ...] = (
     (Intent.FOOD_RECOMMENDATION, 0.75, lambda f: f.says(FOODISH) and not f.says(_SMALLTALK)),
     (Intent.OUT_OF_SCOPE, 0.6, lambda f: f.says(_SMALLTALK)),
     (Intent.FOOD_RECOMMENDATION, 0.6, lambda f: f.has("sort", "atmosphere", "payment_method", "location")),
-    (Intent.FOOD_RECOMMENDATION, 0.45, lambda f: bool(f.spans)),
+    (
+        Intent.FOOD_RECOMMENDATION,
+        0.45,
+        lambda f: bool(f.spans) and (len(f.text) < 9 or any(s.key not in _COMPANY for s in f.spans)),
+    ),
     (Intent.OUT_OF_SCOPE, 0.5, lambda f: f.says(_PURE_LAUGH)),
 )  # fmt: skip

@@ -8,7 +8,15 @@ from collections.abc import Collection
 
 from naviyam.conversation import Turns
 from naviyam.nlu.food import find_food
-from naviyam.nlu.intents import POINTING, REFINE, Findings, decide, ordinal, refinement
+from naviyam.nlu.intents import (
+    POINTING,
+    REFINE,
+    Findings,
+    decide,
+    opens_with_refinement,
+    ordinal,
+    refinement,
+)
 from naviyam.nlu.places import PlaceFinder, narrowest
 from naviyam.nlu.query import semantic_query
 from naviyam.nlu.shops import ShopFinder
@@ -31,6 +39,9 @@ _SAFETY_INTENTS = {
 _ABOUT_A_SHOP = frozenset(
     (Intent.SHOP_INQUIRY, Intent.MENU_INQUIRY, Intent.MEAL_CARD_INQUIRY, Intent.SELECT)
 )
+_NOT_OF_A_SHOP = ("sort", "atmosphere")
+"""Asked of one shop (별점 어때?) these are questions, not wishes."""
+
 _WITHOUT_FILTERS = frozenset((Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE))
 _SINGLE = (
     "category", "food_type", "budget_max", "payment_method", "companion", "party_size",
@@ -70,6 +81,7 @@ class RuleUnderstander:
             pointing=pointing is not None,
             has_history=turns.last_understanding is not None or bool(turns.last_shown),
             refine=refine,
+            refine_opens=opens_with_refinement(plain),
         )
         intent, confidence = decide(found)
         extra: list[Span] = [shop] if shop and intent in _ABOUT_A_SHOP else []
@@ -118,7 +130,11 @@ class RuleUnderstander:
         places = [s for s in self._places.find(plain) if not overlaps(s.start, s.end, taken)]
         chosen = narrowest(tuple(places))
         taken += places
-        wishes = [s for s in find_wishes(plain) if not (shop and overlaps(s.start, s.end, [shop]))]
+        wishes = [
+            s
+            for s in find_wishes(plain)
+            if not (shop and (s.key in _NOT_OF_A_SHOP or overlaps(s.start, s.end, [shop])))
+        ]
         cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
         food = find_food(plain, [*taken, *cards])
         if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):

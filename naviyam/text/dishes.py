@@ -36,7 +36,7 @@ _NAMES = """
 죽 회 그릭요거트 두부 연두부 두부조림 현미밥 월남국수 군고구마 군밤 감자 옥수수 핫바 소시지 계란후라이 과일 과일컵 시리얼 구운계란
 """
 
-DISHES: frozenset[str] = frozenset(unify(name) for name in _NAMES.split())
+DISHES: frozenset[str] = frozenset(unify(name.lower()) for name in _NAMES.split())
 """Every dish known by name."""
 
 _ALSO: Mapping[str, tuple[str, ...]] = {
