@@ -72,7 +72,8 @@ def squash(text: str) -> str:
     >>> squash("치즈 돈가스(대)"), squash("BHC 치킨!")
     ('치즈돈까스대', 'bhc치킨')
     """
-    return unify(_NOT_WORD.sub("", normalise(text).text.lower()))
+    bare = _NOT_WORD.sub("", normalise(text).text.lower())
+    return unify(normalise(bare).text)
 
 
 def _composed(text: str) -> list[Piece]:

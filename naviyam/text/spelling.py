@@ -33,7 +33,7 @@ VARIANTS: Mapping[str, str] = {
     "아이스크립": "아이스크림", "아스크림": "아이스크림", "슈크림빵": "슈크림빵", "쥬스": "주스", "밀크쉐이크": "밀크셰이크", "쉐이크": "셰이크",
     "스므디": "스무디", "빙쑤": "빙수", "츄러스": "추러스", "타꼬야끼": "타코야키", "타코야끼": "타코야키", "다꼬야끼": "타코야키",
     "소바": "소바", "모밀": "메밀", "초빱": "초밥", "스시": "초밥", "우둥": "우동", "규동": "규동", "오무라이스": "오므라이스",
-    "오믈라이스": "오므라이스", "오무라이쓰": "오므라이스", "마라탕탕": "마라탕", "말아탕": "마라탕", "쌀국슈": "쌀국수", "타꼬": "타코",
+    "오믈라이스": "오므라이스", "오무라이쓰": "오므라이스", "말아탕": "마라탕", "쌀국슈": "쌀국수", "타꼬": "타코",
     "브리또": "부리또", "브리토": "부리또", "부리토": "부리또", "핫도구": "핫도그", "핫독": "핫도그", "카래": "카레", "커리": "카레",
     "소세지": "소시지", "쏘세지": "소시지", "쏘시지": "소시지", "소쉐지": "소시지", "후렌치": "프렌치", "감튀": "감자튀김", "퀘사디아": "퀘사디야",
     "꽈베기": "꽈배기", "호떠": "호떡", "호덕": "호떡", "계란빵": "계란빵", "달걀": "계란", "게란": "계란", "비빔빱": "비빔밥",
@@ -53,6 +53,8 @@ def _alternative(wrong: str, right: str) -> str:
         return re.escape(wrong)
     before, after = right[:at], right[at + len(wrong) :]
     pattern = re.escape(wrong)
+    if wrong == "떡볶":
+        return pattern + "(?![이음])"
     if after:
         pattern += f"(?!{re.escape(after)})"
     if before:
@@ -64,6 +66,9 @@ _PATTERN = re.compile(
     "|".join(_alternative(w, r) for w, r in sorted(_RULES.items(), key=lambda p: -len(p[0])))
 )
 
+_PASSES = 4
+"""A correction can uncover another (호덕복음밥); more than this does not happen in words."""
+
 
 def unify(text: str) -> str:
     """Replace known spelling variants of food words.
@@ -71,4 +76,9 @@ def unify(text: str) -> str:
     >>> unify("자장면이랑 떡뽁이"), unify("떡볶이"), unify("로제떡볶")
     ('짜장면이랑 떡볶이', '떡볶이', '로제떡볶이')
     """
-    return _PATTERN.sub(lambda m: _RULES[m.group()], text)
+    for _ in range(_PASSES):
+        unified = _PATTERN.sub(lambda m: _RULES[m.group()], text)
+        if unified == text:
+            break
+        text = unified
+    return text
