@@ -76,8 +76,9 @@ def test_hand_written_utterances_are_understood(rules: RuleUnderstander) -> None
     assert f1 >= 0.9
 
 
-def test_phrasings_written_after_the_rules_hold_up(rules: RuleUnderstander) -> None:
-    accuracy, f1, wrong = score(rules, HERE / "heldout.jsonl")
+def test_later_phrasings_stay_understood(rules: RuleUnderstander) -> None:
+    """Written after the rules; the rules were then mended with them, so this guards, it does not measure."""
+    accuracy, f1, wrong = score(rules, HERE / "utterances_later.jsonl")
     sys.stdout.write("\n".join((f"intent accuracy {accuracy:.3f}, filter F1 {f1:.3f}", *wrong, "")))
     assert accuracy >= 0.9
     assert f1 >= 0.85
