@@ -225,6 +225,7 @@ def _checkpoint(model: Any, optimizer: Any, out: Path, config: LoraTraining, ste
             "adapter": get_peft_model_state_dict(model),
             "optimizer": optimizer.state_dict(),
             "step": step,
+            "rng": torch.get_rng_state(),
             "config": _fingerprint(config),
         },
         temporary,
@@ -241,4 +242,5 @@ def _resume(model: Any, optimizer: Any, out: Path, config: LoraTraining) -> int:
         return 0
     set_peft_model_state_dict(model, state["adapter"])
     optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"])
     return int(state["step"])
