@@ -1,6 +1,7 @@
 """Stage 6 in one process: a rank request in, scores and an order out. numpy only; swapping models is the caller's."""
 
 from collections import OrderedDict
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Self
@@ -25,7 +26,11 @@ _QUERIES_KEPT = 512
 
 
 class WideDeepScorer:
-    """One model over one catalogue and its behaviour. Thread-safe; holds the last queries' embeddings, else no state."""
+    """One model over one catalogue and its behaviour. Thread-safe.
+
+    Remembers the last queries' embeddings and the last minute's openings, else has no state. Its matrices are small:
+    where BLAS may use several threads on a busy machine, a call takes thirty times as long (run with one).
+    """
 
     def __init__(
         self, artifact: Artifact, *, catalog: Catalog, behavior: Behavior, encoder: Encoder
@@ -44,6 +49,7 @@ class WideDeepScorer:
         self._row_of_user = behavior.row_of_user
         self._gatherer = Gatherer(catalog, History(behavior, catalog), artifact.tables)
         self._queries: OrderedDict[str, F32] = OrderedDict()
+        self._opening: tuple[datetime, npt.NDArray[np.int8]] | None = None
         self._lock = Lock()
 
     @classmethod
@@ -92,9 +98,16 @@ class WideDeepScorer:
             request.rows,
             funnel_scores=request.funnel_scores,
             rag_scores=request.rag_scores,
-            open_now=self._catalog.open_now(request.context.time)[request.rows].astype(np.int32),
+            open_now=self._open_now(request.context.time)[request.rows].astype(np.int32),
             query=self._embedding(request.query),
         )
+
+    def _open_now(self, when: datetime) -> npt.NDArray[np.int8]:
+        minute = when.replace(second=0, microsecond=0)
+        known = self._opening
+        if known is None or known[0] != minute:
+            self._opening = known = minute, self._catalog.open_now(minute)
+        return known[1]
 
     def _embedding(self, query: str) -> F32:
         if not query:

@@ -71,18 +71,11 @@ def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> T
 
 
 def to_tensors(features: Features) -> Batch:
-    """Return the features as tensors, ids as int64, one query per row."""
-    n = len(features.wide)
-    query = np.broadcast_to(features.query, (n, features.query.shape[1]))
-    return Batch(
-        wide=torch.from_numpy(features.wide),
-        numeric=torch.from_numpy(features.numeric),
-        user=torch.from_numpy(features.user.astype(np.int64)),
-        shop=torch.from_numpy(features.shop.astype(np.int64)),
-        category=torch.from_numpy(features.category.astype(np.int64)),
-        brand=torch.from_numpy(features.brand.astype(np.int64)),
-        query=torch.from_numpy(np.array(query)),
-    )
+    """Return the features as tensors, one query per row."""
+    query = np.broadcast_to(features.query, (len(features.wide), features.query.shape[1]))
+    dense = np.concatenate([features.wide, features.numeric, query], axis=1)
+    ids = np.stack([features.user, features.shop, features.brand, features.category], axis=1)
+    return Batch(dense=torch.from_numpy(dense), ids=torch.from_numpy(ids.astype(np.int64)))
 
 
 def predict(network: WideDeep, features: Features) -> F32:
