@@ -4,9 +4,10 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from naviyam.nlu.rules import RuleUnderstander
+import numpy as np
 
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.catalog.behavior import Behavior
@@ -33,14 +34,17 @@ from naviyam.feedback.sink import DurableSink
 from naviyam.funnel.merge import Funnels
 from naviyam.ids import load_or_create_key
 from naviyam.nlg.writer import Writer
+from naviyam.nlu.rules import RuleUnderstander
 from naviyam.ranker.scorer import WideDeepScorer
-from naviyam.request import Understanding, UserProfile
+from naviyam.request import Filters, RequestContext, Understanding, UserProfile
 from naviyam.retrieval.encoder import Encoder
 from naviyam.retrieval.index import Index, folder_name
 from naviyam.retrieval.search import HybridRetriever
-from naviyam.search import Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
+from naviyam.search import FUNNELS, Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
 from naviyam.settings import Settings
 from naviyam.text import morphemes
+
+_ANY_TIME = datetime(2026, 1, 1, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,7 @@ def load_stages(
             behavior=behavior,
             encoder=encoder,
         )
-    return Stages(
+    stages = Stages(
         catalog=catalog,
         behavior=behavior,
         index_name=index_name,
@@ -108,6 +112,39 @@ def load_stages(
         funnels=funnels,
         scorer=scorer,
     )
+    warm_up(stages)
+    return stages
+
+
+def warm_up(stages: Stages) -> None:
+    """Ask each stage once, so that no child waits for tables that are made at the first request."""
+    filters, nobody = Filters(food_type="김밥"), UserProfile(user_id="")
+    context = RequestContext(time=_ANY_TIME)
+    search = SearchRequest(
+        catalog_version=stages.catalog_version,
+        query="김밥",
+        filters=filters,
+        context=context,
+        profile=nobody,
+        place=None,
+    )
+    if stages.retriever is not None:
+        stages.retriever.search(search)
+    if stages.funnels is not None:
+        stages.funnels.gather(search)
+    if stages.scorer is not None and stages.catalog.size:
+        rank = RankRequest(
+            catalog_version=stages.catalog_version,
+            query="김밥",
+            filters=filters,
+            context=context,
+            profile=nobody,
+            place=None,
+            rows=np.zeros(1, np.int32),
+            funnel_scores=np.zeros((1, len(FUNNELS)), np.float32),
+            rag_scores=np.zeros(1, np.float32),
+        )
+        stages.scorer.rank(rank, top_k=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +314,7 @@ class RuntimeBuilder:
         catalog = stages.catalog
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
         rules = RuleUnderstander(gazetteer.names(), frozenset(catalog.names))
+        rules.understand("김밥 먹고 싶어", Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
             understander=LocalUnderstander(rules),

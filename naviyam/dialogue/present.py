@@ -26,6 +26,13 @@ MAX_REASONS = 3
 _OPEN = {1: True, 0: False, -1: None}
 _GOOD_RATING = 4.0
 _NEAR_MINUTES = 10
+_SNACK_SHARE = 0.3
+"""A menu below this share of the shop's dearest is no meal; a meal is named first."""
+
+_SIDES = (
+    "치킨무", "단무지", "공기밥", "공깃밥", "콜라", "사이다", "음료", "우유", "주스", "커피", "아메리카노", "라떼", "생수", "소스", "추가", "사리", "토핑",
+)  # fmt: skip
+_DRINK_PLACES = frozenset(("카페", "베이커리"))
 _LIKED = 0.3
 """A funnel's score from which its reason is worth telling."""
 
@@ -101,17 +108,20 @@ def present(
     if not candidates:
         return ()
     opening = view.catalog.open_now(view.context.time)
-    shown: list[Recommendation] = []
+    dish = dish_forms(view.filters.food_type) if view.filters.food_type else ()
     by_price = view.filters.sort == "cheapest"
+    first: list[Recommendation] = []
+    later: list[Recommendation] = []
     for candidate in candidates:
         made = recommendation(candidate, view, open_code=int(opening[candidate.row]))
-        if made is not None and _keeps_wishes(made, view):
-            shown.append(made)
-            if len(shown) == count and not by_price:
-                break
+        if made is None or not _keeps_wishes(made, view):
+            continue
+        (later if dish and not _serves(made, dish) else first).append(made)
+        if len(first) == count and not by_price:
+            break
     if by_price:  # the price of what is shown, not of the cheapest drink
-        shown.sort(key=lambda r: r.menus[0].price_won if r.menus else 1 << 30)
-    return tuple(replace(r, rank=i) for i, r in enumerate(shown[:count], start=1))
+        first.sort(key=lambda r: r.menus[0].price_won if r.menus else 1 << 30)
+    return tuple(replace(r, rank=i) for i, r in enumerate([*first, *later][:count], start=1))
 
 
 def recommendation(candidate: Candidate, view: View, *, open_code: int) -> Recommendation | None:
@@ -157,7 +167,15 @@ def shown_menus(menus: Sequence[Menu], view: View) -> tuple[ShownMenu, ...]:
         return 0 if limit is None else max(0, menu.price_won - limit)
 
     priced = [m for m in menus if m.price_won > 0]
-    priced.sort(key=lambda m: (over(m) > 0, m.price_won if by_price else 0, not m.is_best))
+    snack_won = _SNACK_SHARE * max((m.price_won for m in priced), default=0)
+    drinks = view.filters.category in _DRINK_PLACES
+
+    def key(menu: Menu) -> tuple[bool, bool, int, bool, bool]:
+        side = not drinks and any(word in menu.name for word in _SIDES)
+        price = menu.price_won if by_price else 0
+        return side, over(menu) > 0, price, menu.price_won < snack_won, not menu.is_best
+
+    priced.sort(key=key)
     return tuple(
         ShownMenu(
             name=m.name, price_won=m.price_won, over_limit_won=over(m), discount_won=m.discount_won
@@ -170,8 +188,7 @@ def reasons(r: Recommendation, shop: Shop, view: View) -> tuple[str, ...]:
     """Return why this shop, in short Korean sentences that the facts bear out; the most asked-for first."""
     f = view.filters
     found: list[str] = []
-    dish = dish_forms(f.food_type) if f.food_type else ()
-    if any(form in squash(m.name) for m in r.menus for form in dish):
+    if f.food_type and _serves(r, dish_forms(f.food_type)):
         found.append(f"{f.food_type} 메뉴가 있어요")
     elif f.category and f.category in (shop.category, *shop.tags):
         found.append(f"{f.category} 가게예요")
@@ -192,6 +209,10 @@ def reasons(r: Recommendation, shop: Shop, view: View) -> tuple[str, ...]:
     if r.funnels.get("popularity", 0) >= _LIKED:
         found.append("많이 찾는 곳이에요")
     return tuple(found[:MAX_REASONS])
+
+
+def _serves(r: Recommendation, dish: Sequence[str]) -> bool:
+    return any(form in squash(m.name) for m in r.menus for form in dish)
 
 
 def _keeps_wishes(r: Recommendation, view: View) -> bool:
