@@ -9,14 +9,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from vllm import SamplingParams
 from vllm.exceptions import VLLMClientError
 from vllm.lora.request import LoRARequest
-from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
@@ -28,6 +26,7 @@ from deployments.engine_setup import (
     engine_args,
     prepare_model,
 )
+from deployments.sampling import Sampling
 from deployments.watchdog import MARK, Processes
 from naviyam.clock import Clock, SystemClock
 from naviyam.errors import ArtifactError, ConflictError, InputError, NaviyamError, OverloadedError
@@ -38,28 +37,6 @@ _log = logging.getLogger(__name__)
 
 class EngineDownError(NaviyamError, RuntimeError):
     """The engine's processes died or failed on a request; a restart of the replica brings them back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How one request is sampled."""
-
-    temperature: float
-    top_p: float
-    max_tokens: int
-    seed: int | None = None
-    stop: tuple[str, ...] = ()
-
-    def updated(self, overrides: Mapping[str, Any] | None) -> "Sampling":
-        """Return a copy with the given values.
-
-        Raises:
-            InputError: a name is unknown.
-        """
-        unknown = set(overrides or ()) - set(self.__slots__)
-        if unknown:
-            raise InputError(f"unknown sampling values {sorted(unknown)}", field="overrides")
-        return replace(self, **dict(overrides or {}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +70,7 @@ class LLMEngine:
         self._loading = asyncio.Lock()
         self._active = 0
         self._last_output_s = clock.monotonic_s()
-        writing = settings.writing
-        self._sampling = Sampling(
-            temperature=writing.temperature, top_p=writing.top_p, max_tokens=writing.max_tokens
-        )
+        self._sampling = Sampling.configured(settings.writing)
 
     @classmethod
     async def start(
@@ -167,7 +141,7 @@ class LLMEngine:
             InputError: the prompt is too long or a sampling value is out of range.
             EngineDownError: the engine died.
         """
-        params = self._params(overrides)
+        params = self._sampling.updated(overrides).params()
         entry = self._begin(adapter)
         try:
             (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": prompt}])
@@ -273,20 +247,6 @@ class LLMEngine:
                 f"{self._active} requests and no output for {silent_s:.0f} s"
                 f" (llm.stall_timeout_s {self._settings.llm.stall_timeout_s})"
             )
-
-    def _params(self, overrides: Mapping[str, Any] | None) -> SamplingParams:
-        chosen = self._sampling.updated(overrides)
-        try:
-            return SamplingParams(
-                temperature=chosen.temperature,
-                top_p=chosen.top_p,
-                max_tokens=chosen.max_tokens,
-                seed=chosen.seed,
-                stop=list(chosen.stop),
-                output_kind=RequestOutputKind.DELTA,
-            )
-        except (VLLMClientError, ValueError, TypeError) as e:
-            raise InputError(f"sampling values {chosen} are refused: {e}", field="overrides") from e
 
     def _begin(self, adapter: str | None) -> Entry | None:
         llm = self._settings.llm

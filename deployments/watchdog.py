@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Self
 
 MARK = "NAVIYAM_ENGINE_MARK"
+# vLLM's processes set their titles, and setproctitle would write them over the environment, mark included.
+_KEEP_ENVIRON = "SPT_NOENV"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Processes:
             start_new_session=True,
         )
         environ[MARK] = mark
+        environ[_KEEP_ENVIRON] = "1"
         return cls(mark, watchdog)
 
     def end(self) -> None:

@@ -8,18 +8,16 @@ import hashlib
 import json
 import math
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import safetensors
 from safetensors.numpy import save_file
 
 from cluster.registry.sealed import building, file_sha256, sealed_hashes
+from cluster.registry.tensors import Array, read_tensors, tensor_shapes
 from naviyam.errors import ArtifactError
 
 CONFIG = "adapter_config.json"
@@ -28,7 +26,6 @@ CARD = "model.json"
 MAX_RANK = 256
 MAX_WEIGHT_BYTES = 2 * 1024**3
 _MAX_JSON_BYTES = 256 * 1024
-_MAX_HEADER_BYTES = 64 * 1024**2
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _TENSOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 _UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
@@ -41,8 +38,6 @@ _UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
     "lora_bias": (False,),
     "init_lora_weights": (True, False, "gaussian"),
 }
-
-Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +79,6 @@ def base_digest(folder: Path) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def tensor_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Return name and shape of every tensor of a model folder, read from the files' headers only."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        shapes |= {
-            name: tuple(entry["shape"])
-            for name, entry in _header(path).items()
-            if name != "__metadata__"
-        }
-    return shapes
-
-
 def check_adapter(folder: Path, base: Path, *, max_rank: int = MAX_RANK) -> AdapterInfo:
     """Check that an adapter is whole, in safetensors, finite, and made for the base in folder `base`.
 
@@ -107,7 +90,7 @@ def check_adapter(folder: Path, base: Path, *, max_rank: int = MAX_RANK) -> Adap
     rank, scale = _rank_and_scale(config, folder, max_rank)
     _check_base(config, card, folder, base)
     _check_weight_file(folder / WEIGHTS, card)
-    tensors = _read_tensors(folder / WEIGHTS)
+    tensors = read_tensors(folder / WEIGHTS)
     targets = _check_tensors(tensors, config, rank, folder, tensor_shapes(base))
     identity = f"{rank} {scale!r} {file_sha256(folder / WEIGHTS)}"
     return AdapterInfo(
@@ -125,7 +108,7 @@ def check_adapter(folder: Path, base: Path, *, max_rank: int = MAX_RANK) -> Adap
 
 def low_rank_pairs(info: AdapterInfo) -> dict[str, tuple[Array, Array]]:
     """Return per module A [rank, in] and B [out, rank]; the weight changes by `scale * B @ A`."""
-    tensors = _read_tensors(info.folder / WEIGHTS)
+    tensors = read_tensors(info.folder / WEIGHTS)
     prefix = "base_model.model."
     modules = sorted({_parse(name, info.folder)[0] for name in tensors})
     return {
@@ -267,52 +250,6 @@ def _check_weight_file(path: Path, card: Mapping[str, Any]) -> None:
         raise ArtifactError(f"{path} has {size} bytes; the limit is {MAX_WEIGHT_BYTES}")
     if card.get("sha256") and card["sha256"] != file_sha256(path):
         raise ArtifactError(f"{path} does not match the sha256 in {CARD}; fetch or train it again")
-
-
-def _header(path: Path) -> dict[str, Any]:
-    """Read the JSON header of a safetensors file."""
-    with path.open("rb") as file:
-        prefix = file.read(8)
-        length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
-        if not 2 <= length <= _MAX_HEADER_BYTES:
-            raise ArtifactError(f"{path} is not a safetensors file")
-        try:
-            header = json.loads(file.read(length))
-        except ValueError as e:
-            raise ArtifactError(f"{path} is truncated or not a safetensors file") from e
-    if not isinstance(header, dict):
-        raise ArtifactError(f"{path} is not a safetensors file")
-    return header
-
-
-def _read_tensors(path: Path) -> dict[str, Array]:
-    """Read all tensors as float32; the library itself refuses truncated and overlapping data."""
-    try:
-        raw = safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
-    except (safetensors.SafetensorError, OSError) as e:
-        raise ArtifactError(f"{path} is truncated or not a safetensors file: {e}") from e
-    tensors: dict[str, Array] = {}
-    for name, entry in raw:
-        tensors[name] = _as_float32(entry, name, path)
-        if not np.isfinite(tensors[name]).all():
-            raise ArtifactError(
-                f"{path}: tensor {name} holds NaN or infinity; the training diverged"
-            )
-    return tensors
-
-
-def _as_float32(entry: Mapping[str, Any], name: str, path: Path) -> Array:
-    data, shape = entry["data"], entry["shape"]
-    match entry["dtype"]:
-        case "F32":
-            flat: Array = np.frombuffer(data, "<f4").astype(np.float32)
-        case "F16":
-            flat = np.frombuffer(data, "<f2").astype(np.float32)
-        case "BF16":
-            flat = (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32)
-        case other:
-            raise ArtifactError(f"{path}: tensor {name} is {other}; BF16, F16 and F32 are served")
-    return flat.reshape(shape)
 
 
 def _parse(name: str, folder: Path) -> tuple[str, str]:

@@ -249,6 +249,7 @@ async def test_architectures_and_arguments():
 async def test_a_dead_engine_is_ill_and_leaves_nothing(engine):
     """Last: the engine of this module does not survive it."""
     mark = engine._processes.mark
+    assert len(marked_processes(mark)) >= 2, "engine core and worker carry the mark"
     os.kill(engine._llm.engine_core.resources.engine_manager.processes[0].pid, 9)
     with pytest.raises(EngineDownError):
         await answer(engine, max_tokens=200)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from deployments.watchdog import Processes, marked_processes
 
@@ -10,7 +11,8 @@ OWNER = """
 import os, subprocess, sys, time
 from deployments.watchdog import Processes
 guard = Processes.guard(os.environ)
-grandchild = [sys.executable, "-c", "import time; time.sleep(60)"]
+titled = "import setproctitle, time; setproctitle.setproctitle('VLLM::' + 'x' * 40); time.sleep(60)"
+grandchild = [sys.executable, "-c", titled]
 nested = f"import subprocess; subprocess.run({grandchild!r})"
 subprocess.Popen([sys.executable, "-c", nested])
 print(guard.mark, flush=True)
@@ -27,11 +29,17 @@ def wait_until(condition, timeout_s=10.0):
     return False
 
 
+def title_of(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def test_a_killed_owner_leaves_nothing_behind():
     owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     mark = owner.stdout.readline().strip()
     assert wait_until(lambda: len(marked_processes(mark)) == 2), "child and grandchild run"
+    assert wait_until(lambda: any(b"VLLM" in title_of(pid) for pid in marked_processes(mark)))
+    assert len(marked_processes(mark)) == 2, "a new title does not hide a process"
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert wait_until(lambda: not marked_processes(mark))
