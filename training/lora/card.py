@@ -41,6 +41,10 @@ def write_card(
     (out / "README.md").write_text(_readme(card), encoding="utf-8")
 
 
+def _steps(training: Mapping[str, Any]) -> str:
+    return f" --max-steps {training['max_steps']}" if training["max_steps"] else ""
+
+
 def _readme(card: Mapping[str, Any]) -> str:
     m, d, t = card["metrics"], card["data"], card["training"]
     return f"""# nlg adapter {card["version"]}
@@ -51,6 +55,6 @@ answers: short, polite Korean around slots, which the service fills with facts f
 - Data: {d["samples"]} dialogues, **simulated** ({d["source"]}) over catalogue {d["catalog"]}; SHA-256 `{d["sha256"][:16]}`.
 - Held out: perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} dialogues; the plain base has {m["base_perplexity"]:.1f} on the same. The targets come from
   the same templates as the fallback writer's, so this measures how well the style was learned and no more.
-- Made by `python -m training.lora --samples {d["samples"]} --epochs {t["epochs"]} --learning-rate {t["learning_rate"]}` (seed {t["seed"]}, {m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
+- Made by `python -m training.lora --samples {d["samples"]} --epochs {t["epochs"]} --learning-rate {t["learning_rate"]}{_steps(t)}` (seed {t["seed"]}, {m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
 - Limits: it knows only the compact prompt of `naviyam.nlg.prompt`; what it writes is checked before it leaves.
 """
