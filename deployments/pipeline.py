@@ -103,6 +103,7 @@ class ChatService:
         self.runtimes = runtimes
         self._state = state
         self._probes = probes
+        self._running: set[asyncio.Task[None]] = set()
         self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
         self._others = Gate(
             serving.ingress.max_ongoing_requests, retry_after_s=serving.retry_after_s
@@ -299,22 +300,51 @@ class ChatService:
     async def _timed(
         self, events: AsyncGenerator[Event, None], received_s: float
     ) -> AsyncGenerator[Event, None]:
-        async with aclosing(events):
+        """Pass events on until the deadline.
+
+        The turn runs in a task of its own, which is cancelled once and cleans up undisturbed: a web framework may
+        cancel the reader of this generator again and again while it closes.
+        """
+        serving = self.settings.serving
+        queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
+        task = asyncio.create_task(_pump(events, queue))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        try:
             while True:
-                limit_s = self.settings.serving.request_timeout_s
-                left_s = limit_s - (self.clock.monotonic_s() - received_s)
+                left_s = serving.request_timeout_s - (self.clock.monotonic_s() - received_s)
                 try:
-                    event = await asyncio.wait_for(anext(events), max(left_s, 0.001))
-                except StopAsyncIteration:
-                    return
+                    event = await asyncio.wait_for(queue.get(), max(left_s, 0.001))
                 except TimeoutError:
-                    retry_after_s = self.settings.serving.retry_after_s
-                    yield Failed(code="timeout", message=_LATE, retry_after_s=retry_after_s)
+                    task.cancel()
+                    event = Failed(
+                        code="timeout", message=_LATE, retry_after_s=serving.retry_after_s
+                    )
+                if isinstance(event, Exception):
+                    raise event
+                if event is None:
                     return
                 yield event
+                if isinstance(event, Failed):
+                    return
+        finally:
+            task.cancel()
 
     def _pseudonym(self, user_id: str) -> str:
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
+
+
+async def _pump(
+    events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | Exception | None]"
+) -> None:
+    """Put every event, then None or the exception that ended them."""
+    try:
+        async with aclosing(events):
+            async for event in events:
+                queue.put_nowait(event)
+        queue.put_nowait(None)
+    except Exception as e:
+        queue.put_nowait(e)
 
 
 def shop_out(catalog: Catalog, row: int, clock: Clock) -> dict[str, Any]:

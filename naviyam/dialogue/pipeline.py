@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import cast
 
 from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock
@@ -45,7 +46,8 @@ from naviyam.dialogue.turn import (
 )
 from naviyam.errors import NaviyamError
 from naviyam.feedback.events import InteractionEvent
-from naviyam.nlg.writer import Sentence, Writer
+from naviyam.nlg.brief import WriteRequest
+from naviyam.nlg.writer import Sentence, Writer, Written
 from naviyam.request import Intent, Understanding, UserProfile
 from naviyam.safety.screen import InputVerdict, screen_input
 from naviyam.settings import Settings
@@ -89,6 +91,7 @@ class Pipeline:
         self.versions = versions
         self._ports = ports
         self._clock = clock
+        self._plain = Writer(settings.writing, None, clock)
         finder = Finder(
             retriever=ports.retriever,
             funnels=ports.funnels,
@@ -125,7 +128,7 @@ class Pipeline:
         yield Recommended(decision.shown)
         spoken = Spoken()
         with trace.stage("write"):
-            async with aclosing(self._speak(decision, spoken)) as pieces:
+            async with aclosing(self._speak(decision, spoken, trace)) as pieces:
                 async for piece in pieces:
                     yield piece
         with trace.stage("respond"):
@@ -188,14 +191,34 @@ class Pipeline:
             decided_by="safety",
         )
 
-    async def _speak(self, decision: Decision, spoken: Spoken) -> AsyncGenerator[Delta, None]:
+    async def _speak(
+        self, decision: Decision, spoken: Spoken, trace: Trace
+    ) -> AsyncGenerator[Delta, None]:
         if decision.write is None:
             spoken.text = spoken.opening = decision.text or replies.TROUBLE
             yield Delta(spoken.text)
             return
-        async with aclosing(self._ports.writer.write(decision.write)) as pieces:
+        try:
+            async with aclosing(self._written(self._ports.writer, decision.write, spoken)) as said:
+                async for piece in said:
+                    yield piece
+        except Exception:
+            _logger.exception("writing %s failed", decision.write.request_id)
+            trace.problems.append("writer_failed")
+            if spoken.text:  # what was said stands; it was checked sentence by sentence
+                return
+            async with aclosing(self._written(self._plain, decision.write, spoken)) as said:
+                async for piece in said:
+                    yield piece
+
+    async def _written(
+        self, writer: Writer, request: WriteRequest, spoken: Spoken
+    ) -> AsyncGenerator[Delta, None]:
+        stream = cast("AsyncGenerator[Sentence | Written, None]", writer.write(request))
+        async with aclosing(stream) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Sentence):
+                    spoken.text += piece.text
                     yield Delta(piece.text)
                 else:
                     spoken.text, spoken.written_by = piece.text, piece.written_by

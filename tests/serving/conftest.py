@@ -17,7 +17,7 @@ from naviyam.simulation.build import from_sample
 from training.wide_deep.run import run as train_ranker
 
 
-def settings_at(state, **sections):
+def _settings_at(state, **sections):
     values = {
         "paths": {"state": str(state)},
         "llm": {"enabled": False},
@@ -28,8 +28,18 @@ def settings_at(state, **sections):
     return Settings.parse(values)
 
 
-def publish_catalog(settings, *, seed):
+def _publish_catalog(settings, *, seed):
     return from_sample(settings.model_copy(update={"seed": seed}), SystemClock().now())
+
+
+@pytest.fixture(scope="session")
+def settings_at():
+    return _settings_at
+
+
+@pytest.fixture(scope="session")
+def publish_catalog():
+    return _publish_catalog
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +51,8 @@ def encoder():
 def state(tmp_path_factory, encoder):
     """A state folder with the sample catalogue, its index and a ranker."""
     folder = tmp_path_factory.mktemp("state")
-    settings = settings_at(folder)
-    catalog = Catalog.load(publish_catalog(settings, seed=3))
+    settings = _settings_at(folder)
+    catalog = Catalog.load(_publish_catalog(settings, seed=3))
     ensure_index(settings.paths.index, catalog, encoder, settings.retrieval)
     train_ranker(settings, clock=SystemClock(), encoder=encoder)
     return folder
@@ -53,7 +63,7 @@ def service_of(encoder):
     """Build a service over a state folder; the caller closes it through its app's lifespan."""
 
     def build(state, *, generator=None, **sections):
-        settings, clock = settings_at(state, **sections), SystemClock()
+        settings, clock = _settings_at(state, **sections), SystemClock()
         runtimes, opened = RuntimeBuilder(
             settings, clock, encoder=encoder, generator=generator
         ).start()
