@@ -1,12 +1,43 @@
-"""A bound on request bodies, before anything parses them. Plain ASGI."""
+"""Bounds: how many requests are answered at once, and how large a body may be."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.problems import problem
+from naviyam.errors import OverloadedError
+
+
+class Gate:
+    """Lets at most `limit` in at once; who comes too many is refused at once, not queued."""
+
+    def __init__(self, limit: int, *, retry_after_s: float) -> None:
+        self._limit = limit
+        self._retry_after_s = retry_after_s
+        self._inside = 0
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Hold a place.
+
+        Raises:
+            OverloadedError: all places are taken.
+        """
+        if self._inside >= self._limit:
+            raise OverloadedError(
+                f"{self._limit} requests are being answered; try again in {self._retry_after_s:g} s",
+                retry_after_s=self._retry_after_s,
+            )
+        self._inside += 1
+        try:
+            yield
+        finally:
+            self._inside -= 1
 
 
 class BodyLimit:
-    """Refuses bodies above `max_bytes` with 413, by their length header or while they arrive."""
+    """ASGI middleware that refuses bodies above `max_bytes` with 413, by their length header or while they arrive."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
         self._app = app

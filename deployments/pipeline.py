@@ -4,11 +4,12 @@ User ids become pseudonyms here; nothing behind this module sees what a caller s
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.limits import Gate
 from deployments.protocol import (
     ChatRequest,
     FeedbackRequest,
@@ -17,22 +18,22 @@ from deployments.protocol import (
     UnderstandRequest,
     parse_filters,
     profile_out,
+    shop_out,
 )
-from deployments.runtime import Runtime, State
+from deployments.runtime import Runtime
+from deployments.state import State
 from deployments.versioned import Versioned
-from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import Ask, Done, Event, Failed, Recommendations, Turn, Understood
 from naviyam.errors import (
     DeadlineError,
     InputError,
     NotFoundError,
-    OverloadedError,
     StaleVersionError,
 )
 from naviyam.feedback.events import FeedbackEvent
 from naviyam.ids import check_id, new_id, pseudonym
-from naviyam.request import RequestContext, Understanding
+from naviyam.request import Understanding
 from naviyam.settings import Settings
 from naviyam.text.personal import mask
 
@@ -41,33 +42,6 @@ Probe = Callable[[], Awaitable[str]]
 
 _ATTEMPTS = 2
 _LATE = "답을 만드는 데 시간이 너무 걸려요. 조금 뒤에 다시 말해 줄래요?"
-
-
-class Gate:
-    """Lets at most `limit` in at once; who comes too many is refused at once, not queued."""
-
-    def __init__(self, limit: int, *, retry_after_s: float) -> None:
-        self._limit = limit
-        self._retry_after_s = retry_after_s
-        self._inside = 0
-
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold a place.
-
-        Raises:
-            OverloadedError: all places are taken.
-        """
-        if self._inside >= self._limit:
-            raise OverloadedError(
-                f"{self._limit} requests are being answered; try again in {self._retry_after_s:g} s",
-                retry_after_s=self._retry_after_s,
-            )
-        self._inside += 1
-        try:
-            yield
-        finally:
-            self._inside -= 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,36 +319,3 @@ async def _pump(
         queue.put_nowait(None)
     except Exception as e:
         queue.put_nowait(e)
-
-
-def shop_out(catalog: Catalog, row: int, clock: Clock) -> dict[str, Any]:
-    """Return GET /shops/{id}; what is unknown is null."""
-    shop, context = catalog.shop(row), RequestContext(time=clock.now())
-    code = int(catalog.open_now(context.time)[row])
-    return {
-        "shop_id": shop.shop_id,
-        "name": shop.name,
-        "brand": shop.brand or None,
-        "category": shop.category,
-        "address": shop.address,
-        "district": shop.sigungu or None,
-        "dong": shop.dong or None,
-        "latitude": shop.latitude,
-        "longitude": shop.longitude,
-        "meal_card": shop.meal_card.value,
-        "is_good_influence_shop": shop.is_good_influence_shop,
-        "message": shop.message or None,
-        "open_now": None if code < 0 else bool(code),
-        "open_until": catalog.closes_at(row, context.time) if code == 1 else None,
-        "rating": shop.rating,
-        "review_count": shop.review_count,
-        "menus": [
-            {
-                "name": m.name,
-                "price_won": m.price_won if m.price_won > 0 else None,
-                "is_best": m.is_best,
-                "is_sold_out": m.is_sold_out,
-            }
-            for m in catalog.menus(row)
-        ],
-    }

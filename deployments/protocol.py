@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from naviyam.clock import SEOUL
+from naviyam.catalog.store import Catalog
+from naviyam.clock import SEOUL, Clock
 from naviyam.errors import InputError
 from naviyam.ids import ID_PATTERN
 from naviyam.request import CATEGORIES, Filters, RequestContext, UserProfile
@@ -221,4 +222,37 @@ def profile_out(user_id: str, profile: UserProfile | None) -> dict[str, Any]:
             "dietary": list(p.dietary),
         },
         "consent": p.consent,
+    }
+
+
+def shop_out(catalog: Catalog, row: int, clock: Clock) -> dict[str, Any]:
+    """Return GET /shops/{id}; what is unknown is null."""
+    shop, context = catalog.shop(row), RequestContext(time=clock.now())
+    code = int(catalog.open_now(context.time)[row])
+    return {
+        "shop_id": shop.shop_id,
+        "name": shop.name,
+        "brand": shop.brand or None,
+        "category": shop.category,
+        "address": shop.address,
+        "district": shop.sigungu or None,
+        "dong": shop.dong or None,
+        "latitude": shop.latitude,
+        "longitude": shop.longitude,
+        "meal_card": shop.meal_card.value,
+        "is_good_influence_shop": shop.is_good_influence_shop,
+        "message": shop.message or None,
+        "open_now": None if code < 0 else bool(code),
+        "open_until": catalog.closes_at(row, context.time) if code == 1 else None,
+        "rating": shop.rating,
+        "review_count": shop.review_count,
+        "menus": [
+            {
+                "name": m.name,
+                "price_won": m.price_won if m.price_won > 0 else None,
+                "is_best": m.is_best,
+                "is_sold_out": m.is_sold_out,
+            }
+            for m in catalog.menus(row)
+        ],
     }

@@ -4,7 +4,7 @@ import asyncio
 
 from ray import serve
 
-from deployments.runtime import Stages, load_stages
+from deployments.stages import Stages, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import NaviyamError, StaleVersionError
 from naviyam.retrieval.encoder import load_encoder

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deployments.runtime import Stages, load_stages
+from deployments.stages import Stages, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import StaleVersionError
 from naviyam.retrieval.encoder import load_encoder

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from deployments.runtime import load_stages
+from deployments.stages import load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam import versions
 from naviyam.catalog.store import Catalog

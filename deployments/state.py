@@ -1,0 +1,67 @@
+"""What outlives a request, below `settings.paths.state`: memory, profiles, the event log, the key of pseudonyms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from naviyam.clock import Clock
+from naviyam.dialogue.in_memory import InMemoryMemory
+from naviyam.dialogue.ports import EventSink, Memory, Profiles
+from naviyam.dialogue.sqlite_state import SqliteMemory, SqliteProfiles
+from naviyam.feedback.sink import DurableSink
+from naviyam.ids import load_or_create_key
+from naviyam.request import UserProfile
+from naviyam.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What outlives a request: memory, profiles, the event log. `key` makes pseudonyms."""
+
+    memory: Memory
+    profiles: Profiles
+    events: EventSink
+    key: bytes
+    close: Callable[[], None]
+
+
+def open_state(
+    settings: Settings, clock: Clock, *, seed: Callable[[str], UserProfile | None]
+) -> State:
+    """Open the state below `settings.paths.state`.
+
+    Memory lives in this process where one ingress serves alone, else in a SQLite file that all of them share.
+    """
+    serving, root = settings.serving, settings.paths.state
+    shared = serving.light_stages == "deployments" or serving.ingress.max_replicas > 1
+    closers: list[Callable[[], None]] = []
+    memory: Memory
+    if shared:
+        sqlite = SqliteMemory(
+            root / "memory.db",
+            clock,
+            ttl_s=serving.memory_ttl_s,
+            max_sessions=serving.memory_max_sessions,
+        )
+        closers.append(sqlite.close)
+        memory = sqlite
+    else:
+        memory = InMemoryMemory(
+            clock, ttl_s=serving.memory_ttl_s, max_sessions=serving.memory_max_sessions
+        )
+    profiles = SqliteProfiles(root / "profiles.db", seed)
+    events = DurableSink(
+        settings.paths.events, clock=clock, fsync_window_s=serving.feedback_fsync_window_s
+    )
+    closers += [profiles.close, events.close]
+
+    def close() -> None:
+        for each in closers:
+            each()
+
+    return State(
+        memory=memory,
+        profiles=profiles,
+        events=events,
+        key=load_or_create_key(settings.paths.user_key),
+        close=close,
+    )
