@@ -158,6 +158,8 @@ def _claims(slotted: str, facts: Facts, current: int | None) -> Iterable[str]:
             flag in flags(request, request.recommendations.index(r) + 1) for r in about
         ):
             yield flag
+    if "아까보다" in free and "$9" not in slotted:
+        yield "saved"
     if _FREE.search(free):
         yield "offer"
     if _GUESS.search(free):

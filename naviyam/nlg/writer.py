@@ -17,6 +17,7 @@ from typing import Literal
 from naviyam.clock import Clock
 from naviyam.errors import DeadlineError, NaviyamError, OverloadedError
 from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, realise, slot_values
+from naviyam.nlg.fluency import made_up_words
 from naviyam.nlg.generator import Generator
 from naviyam.nlg.grounding import Facts, facts_of, named_shops, violations
 from naviyam.nlg.notices import after_shop, after_text, before_text
@@ -24,6 +25,9 @@ from naviyam.nlg.prompt import Layout, build_prompt
 from naviyam.nlg.template import compose_from
 from naviyam.settings import Writing
 from naviyam.text.easy import friendly
+
+_MAY_BE_LEFT_OUT = {"repeated", "fluency"}
+"""Faults of form: such a sentence is left out, if it names no shop. Any other ends the model's part."""
 
 WrittenBy = Literal["llm", "template", "mixed"]
 _PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
@@ -119,10 +123,10 @@ class Writer:
                         faults = self._faults(slotted, draft)
                         if faults:
                             rejected.extend(faults)
-                            if faults != ("repeated",):
-                                reason = f"ungrounded:{faults[0]}"
-                                break
-                            continue
+                            if set(faults) <= _MAY_BE_LEFT_OUT and not self._named(slotted, draft):
+                                continue
+                            reason = f"rejected:{faults[0]}"
+                            break
                         for piece in self._say(slotted, draft):
                             yield piece
             except OverloadedError:
@@ -139,15 +143,18 @@ class Writer:
 
     def _say(self, slotted: str, draft: _Draft) -> list[Sentence]:
         """Add a checked sentence of the model, and the notices its shop calls for."""
-        count = len(draft.request.recommendations[:MAX_SHOWN])
-        new = [i for i in named_shops(slotted, count) if i not in draft.named]
+        named = self._named(slotted, draft)
+        new = [i for i in named if i not in draft.named]
         pieces = [draft.add(slotted, "llm")]
-        for i in named_shops(slotted, count):
+        for i in named:
             draft.named.add(i)
             draft.current = i
         for i in new:
             pieces += [draft.add(t, "notice") for t in after_shop(draft.request, i)]
         return pieces
+
+    def _named(self, slotted: str, draft: _Draft) -> tuple[int, ...]:
+        return named_shops(slotted, len(draft.request.recommendations[:MAX_SHOWN]))
 
     def _faults(self, slotted: str, draft: _Draft) -> tuple[str, ...]:
         values = draft.values
@@ -157,7 +164,14 @@ class Writer:
         text = realise(slotted, values)
         if any(p.text.strip() == text.strip() for p in draft.parts):
             return ("repeated",)
-        return violations(text, slotted, draft.facts, current=draft.current)
+        faults = violations(text, slotted, draft.facts, current=draft.current)
+        if (
+            not faults
+            and self._layout == "compact"
+            and made_up_words(slotted, draft.request.question)
+        ):
+            return ("fluency",)
+        return faults
 
     def _finish(self, draft: _Draft, reason: str | None) -> list[Sentence]:
         """Let the template say what the model did not: the shops not named yet, and an ending after a break."""

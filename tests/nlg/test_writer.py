@@ -67,7 +67,7 @@ class ScriptedGenerator:
 
 async def write(
     request: WriteRequest, generator: ScriptedGenerator | None, **limits: float
-) -> tuple[list[Sentence], Written]:
+) -> tuple[list[Sentence | Written], Written]:
     writer = Writer(Writing(**limits), generator, SystemClock())
     pieces = [p async for p in writer.write(request)]
     assert isinstance(pieces[-1], Written)
@@ -106,6 +106,8 @@ async def test_a_good_answer_passes_whole_with_facts_filled_in() -> None:
         ("@1에는 맥주도 있어요.", "alcohol"),
         ("결식아동을 위한 @1이에요.", "stigma"),
         ("@7은 좋아요.", "unknown_slot"),
+        ("@2은 아까보다 $2이나 싸요.", "saved"),
+        ("@2은 데들어요 반북해요.", "fluency"),
         ("This shop @1 is nice.", "not_korean"),
     ],
 )
@@ -113,7 +115,7 @@ async def test_a_wrong_sentence_never_leaves(sentence: str, reason: str) -> None
     pieces, written = await write(ask(), ScriptedGenerator(f"@0 좋죠! {sentence} 어디로 갈까요?"))
     assert reason in written.rejected
     assert written.degraded_reason is not None
-    assert all(p.by != "llm" for p in pieces[1:])
+    assert all(p.by != "llm" for p in pieces[1:] if isinstance(p, Sentence))
     for name in ("맛있는치킨", "참새통닭", "하나네"):
         assert name in written.text
 
@@ -145,6 +147,13 @@ async def test_the_template_answers_when_the_model_cannot(
     for name in ("맛있는치킨", "참새통닭", "하나네"):
         assert name in written.text
     assert generator is None or generator.closed
+
+
+async def test_a_made_up_word_is_left_out_and_the_rest_stays() -> None:
+    _, written = await write(ask(), ScriptedGenerator(f"바로 궁금하는 데들어요! {GOOD}"))
+    assert (written.written_by, written.degraded_reason) == ("llm", None)
+    assert written.rejected == ("fluency",)
+    assert "데들어요" not in written.text
 
 
 async def test_shops_the_model_forgot_are_named_by_the_template() -> None:

@@ -5,9 +5,10 @@ import json
 import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from naviyam.catalog.store import Catalog
-from naviyam.errors import NaviyamError
+from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
 from naviyam.versions import current
 from training.lora.base import prepare_base
@@ -22,7 +23,7 @@ def main() -> int:
     try:
         settings = Settings.load(arguments.config)
         catalog = Catalog.load(current(settings.paths.catalog))
-        samples = make_samples(catalog, count=arguments.samples, seed=settings.seed)
+        samples = make_samples(catalog, count=arguments.samples, seed=arguments.seed)
         out: Path = arguments.out or settings.paths.adapters / "nlg"
         out.mkdir(parents=True, exist_ok=True)
         data_path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
@@ -34,9 +35,12 @@ def main() -> int:
             learning_rate=arguments.learning_rate,
             max_steps=arguments.max_steps,
             threads=arguments.threads,
-            seed=settings.seed,
+            seed=arguments.seed,
         )
-        metrics = train(prepare_base(settings), samples, out, config, report=_report)
+        parent = _parent(arguments.parent, out)
+        metrics = train(
+            prepare_base(settings), samples, out, config, report=_report, parent=arguments.parent
+        )
         write_card(
             out,
             base=settings.llm.base,
@@ -50,6 +54,7 @@ def main() -> int:
                 "simulated": True,
             },
             code=_code_version(),
+            parent=parent,
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")
@@ -62,12 +67,33 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.lora", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/local.yaml"))
     parser.add_argument("--out", type=Path, help="adapter folder (default: <paths.adapters>/nlg)")
+    parser.add_argument("--parent", type=Path, help="adapter folder to continue from")
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--samples", type=int, default=1600)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--max-steps", type=int, default=None)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
+
+
+def _parent(folder: Path | None, out: Path) -> dict[str, Any] | None:
+    """Return the parent's card.
+
+    Raises:
+        ConfigError: it has no card, or it would be overwritten by its child.
+    """
+    if folder is None:
+        return None
+    if folder.resolve() == out.resolve():
+        raise ConfigError(
+            f"--out {out} is the parent itself; write beside it and put it in place after"
+        )
+    card = folder / "model.json"
+    if not card.is_file():
+        raise ConfigError(f"--parent {folder} has no model.json; name an adapter's folder")
+    content: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+    return content
 
 
 def _report(progress: Progress) -> None:

@@ -20,15 +20,16 @@ def write_card(
     metrics: Mapping[str, float],
     data: Mapping[str, Any],
     code: str,
+    parent: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write both cards beside the adapter's weights."""
+    """Write both cards beside the adapter's weights; `parent` is the card of the adapter it continues."""
     weights = sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
     card = {
         "schema_version": SCHEMA_VERSION,
         "kind": "lora",
         "role": "nlg",
         "version": weights[:12],
-        "parent": None,
+        "parent": parent and {k: parent[k] for k in ("version", "data", "training", "metrics")},
         "base": base,
         "sha256": weights,
         "data": dict(data),
@@ -39,6 +40,16 @@ def write_card(
     text = json.dumps(card, ensure_ascii=False, indent=1, sort_keys=True)
     (out / "model.json").write_text(text + "\n", encoding="utf-8")
     (out / "README.md").write_text(_readme(card), encoding="utf-8")
+
+
+def _ancestry(parent: Mapping[str, Any] | None) -> str:
+    if parent is None:
+        return ""
+    d, t, m = parent["data"], parent["training"], parent["metrics"]
+    return (
+        f"- Continues adapter {parent['version']}: {m['steps']:.0f} steps of {t['batch_size']} at {t['learning_rate']} (seed {t['seed']}), "
+        f"{d['samples']} dialogues, SHA-256 `{d['sha256'][:16]}`.\n"
+    )
 
 
 def _steps(training: Mapping[str, Any]) -> str:
@@ -53,7 +64,7 @@ A LoRA adapter (rank {t["rank"]}, alpha {t["alpha"]}, {", ".join(t["target_modul
 answers: short, polite Korean around slots, which the service fills with facts from the catalogue and checks.
 
 - Data: {d["samples"]} dialogues, **simulated** ({d["source"]}) over catalogue {d["catalog"]}; SHA-256 `{d["sha256"][:16]}`.
-- Held out: perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} dialogues; the plain base has {m["base_perplexity"]:.1f} on the same. The targets come from
+{_ancestry(card["parent"])}- Held out: perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} dialogues; the plain base has {m["base_perplexity"]:.1f} on the same. The targets come from
   the same templates as the fallback writer's, so this measures how well the style was learned and no more.
 - Made by `python -m training.lora --samples {d["samples"]} --epochs {t["epochs"]} --learning-rate {t["learning_rate"]}{_steps(t)}` (seed {t["seed"]}, {m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
 - Limits: it knows only the compact prompt of `naviyam.nlg.prompt`; what it writes is checked before it leaves.

@@ -71,7 +71,11 @@ def _request(catalog: Catalog, rng: random.Random) -> WriteRequest:
     one = question.intent in (Intent.SELECT, Intent.SHOP_INQUIRY)
     count = 1 if one else rng.choices((1, 2, 3), weights=(1, 2, 9))[0]
     distances = sorted(rng.sample(range(120, 3_000), count)) if rng.random() < 0.85 else None
-    shops = [_shown(catalog, rng, question, rank, distances) for rank in range(1, count + 1)]
+    no_menu_share = 0.15 if rng.random() < 0.75 else 1.0
+    shops = [
+        _shown(catalog, rng, question, rank, distances, no_menu_share)
+        for rank in range(1, count + 1)
+    ]
     understanding = Understanding(
         intent=question.intent,
         confidence=1.0,
@@ -105,6 +109,7 @@ def _shown(
     question: Question,
     rank: int,
     distances: Sequence[int] | None,
+    no_menu_share: float,
 ) -> Recommendation:
     while True:
         row = rng.randrange(catalog.size)
@@ -115,7 +120,7 @@ def _shown(
     shown = tuple(
         ShownMenu(name=m.name, price_won=min(m.price_won, limit)) for m in menus[:MAX_SHOWN]
     )
-    if not question.filters.budget_max and rng.random() < 0.15:
+    if not question.filters.budget_max and rng.random() < no_menu_share:
         shown = ()
     card_asked = question.filters.payment_method == "meal_card"
     open_now = rng.choices(
