@@ -204,6 +204,8 @@ class Answers:
         )
         shown = self._fresh(row, before, understanding, profile, turn.context, where)
         if shown is None:
+            if select and turns.last_shown:
+                return replace(decision, text=replies.not_among([r.name for r in turns.last_shown]))
             named = understanding.shop_name is not None and not select
             phrases = replies.SHOP_NOT_FOUND if named else replies.NO_MEMORY
             return replace(decision, text=replies.choose(phrases, turns.openings, rng))

@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from naviyam.request import Filters, Intent
+from naviyam.text.josa import josa
 
 GREETING = (
     "안녕하세요! 저는 밥집을 찾아 주는 나비얌이에요 😊 오늘은 뭐 먹고 싶어요?",
@@ -106,6 +107,15 @@ def screened(kind: str, openings: Sequence[str], rng: random.Random) -> str:
 def choose(phrases: Sequence[str], openings: Sequence[str], rng: random.Random) -> str:
     """Return one of `phrases`, not one said a moment ago where there is another."""
     return rng.choice([p for p in phrases if p not in openings] or list(phrases))
+
+
+def not_among(names: Sequence[str]) -> str:
+    """Say which shops were shown, when another was chosen than any of them.
+
+    >>> not_among(["참맛김밥"])
+    '방금 보여 준 곳은 참맛김밥이에요. 어디로 갈까요?'
+    """
+    return f"방금 보여 준 곳은 {josa(', '.join(names), '이에요/예요')}. 어디로 갈까요?"
 
 
 def nothing_fits(filters: Filters, wishes: Sequence[str], *, place: str | None) -> str:

@@ -9,6 +9,7 @@ from naviyam.dialogue.place import distance_m
 from naviyam.request import Place, UserProfile
 from naviyam.text.clean import squash
 
+_OTHER_CITY_M = 30_000.0
 _FAR_M = 5_000.0
 """A good-influence shop farther than this is no help to a hungry child."""
 
@@ -39,7 +40,11 @@ class ShopNames:
             if wanted in name or (len(name) >= 3 and name in wanted)
             for row in found
         ]
-        return min(rows, key=lambda r: self._far(r, place, profile)) if rows else None
+        if not rows:
+            return None
+        row = min(rows, key=lambda r: self._far(r, place, profile))
+        known = not np.isnan(self._catalog.latitude[row])
+        return row if not known or self._far(row, place, profile)[0] <= _OTHER_CITY_M else None
 
     def _far(
         self, row: int, place: Place | None, profile: UserProfile

@@ -156,4 +156,5 @@ def _shown(shown: Recommendation, log: CandidateLog | None) -> dict[str, Any]:
 
 
 def _numbers(row: npt.NDArray[np.float32]) -> Sequence[float]:
-    return [round(float(v), 6) for v in np.nan_to_num(row)]
+    numbers: list[float] = np.round(np.nan_to_num(row).astype(np.float64), 6).tolist()
+    return numbers

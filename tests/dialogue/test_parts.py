@@ -68,6 +68,8 @@ def test_names_are_found_whole_in_part_and_never_a_bar(tiny):
     assert names.find("학교앞", None, NOBODY) == 1
     assert names.find("호프치킨", None, NOBODY) is None
     assert names.find("가", None, NOBODY) is None
+    seoul = Place(name="종로구", latitude=37.57, longitude=126.98, radius_m=1, level="sigungu")
+    assert names.find("맛있는치킨", seoul, NOBODY) is None
 
 
 def test_nothing_fits_asks_at_most_two_questions():

@@ -136,6 +136,14 @@ def test_selecting_what_was_not_shown_is_asked_back(bench):
     assert done.response
 
 
+def test_a_number_that_was_not_shown_names_what_was(bench):
+    bench.stages.rows = (0,)
+    bench.ask("치킨")
+    bench.means("두 번째 거 갈래", Intent.SELECT, selection=2)
+    done = bench.ask("두 번째 거 갈래", number=2)
+    assert done.response == "방금 보여 준 곳은 맛있는치킨이에요. 어디로 갈까요?"
+
+
 def test_a_named_shop_gets_its_facts_and_an_unknown_one_is_unknown(bench):
     bench.means("착한김밥 카드 돼?", Intent.MEAL_CARD_INQUIRY, shop_name="착한김밥")
     done = bench.ask("착한김밥 카드 돼?")
