@@ -62,7 +62,7 @@ class AdapterTable:
         """Return whether loading is needed: False where the same content is loaded under this key.
 
         Raises:
-            ConflictError: the key holds other content, or the engine has no room left.
+            ConflictError: the key holds other content.
         """
         held = self._entries.get(spec.key)
         if held is not None and not held.retired and held.digest == digest:
@@ -70,15 +70,21 @@ class AdapterTable:
         if held is not None:
             state = "still finishing requests" if held.retired else "loaded with other content"
             raise ConflictError(f"adapter {spec.key} is {state}; load it under a new version")
+        return True
+
+    def new_slot(self) -> int:
+        """Return an engine id that was never used: engines cache by id.
+
+        Raises:
+            ConflictError: the engine has no room left.
+        """
+        if self._capacity == 0:
+            raise ConflictError("this engine serves no adapters; set llm.max_loras to 1 or more")
         if self.free == 0:
             raise ConflictError(
                 f"{self._capacity} adapters are loaded, the limit (llm.max_loras); unload one first:"
                 f" {', '.join(self._entries)}"
             )
-        return True
-
-    def new_slot(self) -> int:
-        """Return an engine id that was never used: engines cache by id."""
         self._next_slot += 1
         return self._next_slot - 1
 

@@ -287,16 +287,12 @@ class LLMEngine:
         if self._served.merged and champion is not None and info.digest == champion.digest:
             self._table.add(spec, digest=info.digest, slot=None, path=spec.path)
             return
-        if self._settings.llm.max_loras == 0:
-            raise ConflictError(
-                f"this engine serves no adapters, {spec.key} cannot be loaded; set llm.max_loras to 1 or more"
-            )
+        slot = self._table.new_slot()
+        self._check_rank(spec, info)
         path = Path(spec.path)
         if self._served.merged and champion is not None:
             root = self._settings.paths.cache / "difference"
             path = await asyncio.to_thread(difference_adapter, info, champion, root)
-        self._check_rank(spec, info)
-        slot = self._table.new_slot()
         request = LoRARequest(f"{spec.key}#{slot}", slot, str(path))
         try:
             await self._llm.add_lora(request)

@@ -39,10 +39,13 @@ def test_loading_again_is_idempotent_only_for_the_same_content():
 def test_room_is_bounded_and_a_merged_champion_takes_none():
     table = table_with(spec_of("a"), capacity=1)
     with pytest.raises(ConflictError, match=r"max_loras\); unload one first: a@1"):
-        table.reserve(spec_of("b"), "digest")
-    merged = AdapterTable(capacity=1)
+        table.new_slot()
+    merged = AdapterTable(capacity=0)
+    assert merged.reserve(spec_of("champion"), "d")
     merged.add(spec_of("champion"), digest="d", slot=None, path="p")
-    assert merged.free == 1
+    assert merged.free == 0
+    with pytest.raises(ConflictError, match="serves no adapters"):
+        merged.new_slot()
 
 
 def test_slots_are_never_used_twice():
