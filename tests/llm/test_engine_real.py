@@ -95,10 +95,14 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def engine(adapters: Path) -> AsyncIterator[LLMEngine]:
+async def engine(
+    adapters: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LLMEngine]:
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "base").symlink_to(prepare_base(Settings.parse({})).parent)
     settings = Settings.parse(
         {
-            "paths": {"adapters": str(adapters)},
+            "paths": {"adapters": str(adapters), "cache": str(cache)},
             "llm": {
                 "adapter": "champion",
                 "dtype": "float32",
