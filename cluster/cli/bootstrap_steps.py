@@ -72,7 +72,7 @@ def feature_schema() -> str:
 
 def train_ranker(session: Session) -> dict[str, Any]:
     """Train the first ranker on the catalogue's behaviour."""
-    return run_program(session, "training.wide_deep", ["--threads", "2"])
+    return run_program(session, "training.wide_deep", ["--threads", "1"])
 
 
 def convert_base(session: Session) -> dict[str, Any]:

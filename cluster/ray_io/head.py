@@ -88,7 +88,8 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
         *("--node-ip-address", "127.0.0.1", "--port", str(gcs_port)),
-        *("--ray-client-server-port", "0", "--include-dashboard", "true"),
+        *("--ray-client-server-port", str(_free_port()), "--include-dashboard", "true"),
+        *("--dashboard-agent-listen-port", str(_free_port())),
         *("--dashboard-host", "127.0.0.1", "--dashboard-port", str(serving.dashboard_port)),
         *("--temp-dir", str(temp_dir), "--object-store-memory", str(_OBJECT_STORE_BYTES)),
         *("--num-cpus", str(max(os.cpu_count() or 1, _LEAST_LOGICAL_CPUS))),
