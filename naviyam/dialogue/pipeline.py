@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import cast
 
 from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock
@@ -214,8 +213,7 @@ class Pipeline:
     async def _written(
         self, writer: Writer, request: WriteRequest, spoken: Spoken
     ) -> AsyncGenerator[Delta, None]:
-        stream = cast("AsyncGenerator[Sentence | Written, None]", writer.write(request))
-        async with aclosing(stream) as pieces:
+        async with aclosing(writer.write(request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Sentence):
                     spoken.text += piece.text

@@ -45,13 +45,13 @@ def after_text(request: WriteRequest) -> list[str]:
     shown = request.recommendations[:MAX_SHOWN]
     filters = request.understanding.filters
     said: list[str] = []
-    if filters.payment_method == "meal_card" or request.understanding.intent in (
-        Intent.MEAL_CARD_INQUIRY,
-    ):
-        said += _about(
-            style.NOTICE_CARD_UNKNOWN, [r for r in shown if r.meal_card == "unknown"], shown
-        )
-        said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
+    about_card = request.understanding.intent is Intent.MEAL_CARD_INQUIRY
+    if about_card and request.situation is Situation.SHOP:
+        said += _about(style.NOTICE_CARD_YES, [r for r in shown if r.meal_card == "yes"], shown)
+    if about_card or filters.payment_method == "meal_card":
+        unknown = [r for r in shown if r.meal_card == "unknown"]
+        said += _about(style.NOTICE_CARD_UNKNOWN, unknown, shown)
+    said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
     asked_open = filters.open_now is True or request.understanding.intent in (
         Intent.OPEN_NOW_INQUIRY,
         Intent.SHOP_INQUIRY,

@@ -105,6 +105,7 @@ EMOJI_ANY = ("😊", "😋", "🍚")
 NOTICE_CARD_UNKNOWN = (
     "{names} 급식카드가 되는지는 아직 확인되지 않았어요. 가기 전에 가게에 한번 물어보면 좋아요."
 )
+NOTICE_CARD_YES = "{names} 급식카드로 먹을 수 있는 곳이에요."
 NOTICE_CARD_NO = "{names} 급식카드가 안 되는 곳이에요."
 NOTICE_HOURS_UNKNOWN = "{names} 몇 시까지 하는지는 아직 몰라요."
 NOTICE_OVER_LIMIT = "{menu} {price}이라 한 끼 한도 {limit}보다 {over} 더 들어요."

@@ -9,7 +9,7 @@ is said by fixed notices.
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -102,7 +102,7 @@ class Writer:
         self._clock = clock
         self._layout: Layout = layout
 
-    async def write(self, request: WriteRequest) -> AsyncIterator[Sentence | Written]:
+    async def write(self, request: WriteRequest) -> AsyncGenerator[Sentence | Written]:
         """Yield sentences as they are ready and a `Written` at the end. Closing it cancels the model's work."""
         draft = _Draft(
             request=request,

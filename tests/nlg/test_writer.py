@@ -184,13 +184,31 @@ async def test_what_must_be_said_is_said_whoever_writes() -> None:
         assert "어느 동네에 있어요?" in written.text
 
 
+async def test_whether_the_card_works_is_answered() -> None:
+    asked = Understanding(intent=Intent.MEAL_CARD_INQUIRY, confidence=0.9, shop_name="맛있는치킨")
+    for card, words in (
+        ("yes", "급식카드로 먹을 수 있는 곳이에요"),
+        ("no", "급식카드가 안 되는 곳이에요"),
+        ("unknown", "아직 확인되지 않았어요"),
+    ):
+        request = ask(shop(1, "맛있는치킨", meal_card=card), understanding=asked)
+        _, written = await write(request, None)
+        assert words in written.text
+
+
+async def test_a_shop_where_the_card_does_not_work_is_never_shown_in_silence() -> None:
+    request = ask(shop(1, "맛있는치킨", meal_card="no"), filters=Filters(category="치킨"))
+    _, written = await write(request, None)
+    assert "급식카드가 안 되는 곳이에요" in written.text
+
+
 async def test_closing_the_answer_early_stops_the_model() -> None:
     generator = ScriptedGenerator(GOOD, hang=True)
     answer = Writer(
         Writing(), generator, FakeClock(current=datetime(2026, 1, 1, tzinfo=UTC))
     ).write(ask())
     await anext(answer)
-    await answer.aclose()  # type: ignore[attr-defined]
+    await answer.aclose()
     assert generator.closed
 
 

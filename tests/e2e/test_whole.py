@@ -1,0 +1,184 @@
+"""The main job, once, with everything real: Ray, Serve, vLLM, the adapter, HTTP. One start for all of it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+pytestmark = pytest.mark.llm
+
+ROOT = Path(__file__).parents[2]
+NEAR = {"latitude": 37.8731, "longitude": 127.7375, "time": "2026-11-18T18:00:00+09:00"}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    client: httpx.Client
+    mark: str
+
+    def chat(self, message: str, **more: Any) -> dict[str, Any]:
+        body = {"user_id": "child-1", "message": message, "context": NEAR, **more}
+        response = self.client.post("/chat", json=body)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("e2e")
+    port, dashboard = free_port(), free_port()
+    config = {
+        "paths": {"state": str(folder / "state"), "adapters": str(ROOT / "adapters")},
+        "serving": {"port": port, "dashboard_port": dashboard},
+    }
+    path = folder / "e2e.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [sys.executable, "-m", "cluster.cli.main", "--config", str(path)]
+    environ = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    try:
+        subprocess.run([*command, "up"], cwd=ROOT, env=environ, check=True, timeout=420)
+        head = json.loads((folder / "state" / "ray-head.json").read_text())
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False
+        ) as client:
+            yield Service(client, head["mark"])
+    finally:
+        subprocess.run([*command, "down"], cwd=ROOT, env=environ, check=False, timeout=120)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_the_running_example(service: Service) -> None:
+    answer = service.chat("급식카드 되는 치킨집 추천해줘")
+    assert answer["recommendations"]
+    for shop in answer["recommendations"]:
+        assert shop["meal_card"] == "yes"
+        assert shop["name"] in answer["response"]
+    metadata = answer["metadata"]
+    assert list(metadata["stages"])[:4] == ["receive", "orchestrate", "preprocess", "understand"]
+    assert {"candidates", "rank", "write", "respond"} <= set(metadata["stages"])
+    assert metadata["intent"] == "FOOD_RECOMMENDATION"
+    assert metadata["versions"]
+
+
+def test_the_model_writes_most_answers(service: Service) -> None:
+    questions = (
+        "치킨 먹고 싶어",
+        "떡볶이 ㄱㄱ",
+        "5천원으로 뭐 먹을까?",
+        "근처 밥집 알려줘",
+        "친구랑 먹을 데",
+        "배고팡",
+    )
+    by = [service.chat(q)["metadata"]["written_by"] for q in questions]
+    assert by.count("llm") >= 4, by
+
+
+def test_a_stream_shows_shops_before_words(service: Service) -> None:
+    body = {"user_id": "child-2", "message": "돈까스 먹고 싶어", "context": NEAR}
+    with service.client.stream(
+        "POST", "/chat", json=body, headers={"Accept": "text/event-stream"}
+    ) as response:
+        events = [line[7:] for line in response.iter_lines() if line.startswith("event: ")]
+    assert events[:2] == ["understanding", "recommendations"]
+    assert events[-1] == "done"
+    assert events.count("delta") >= 2
+
+
+def test_a_conversation_remembers(service: Service) -> None:
+    first = service.chat("분식 추천해줘", user_id="child-3")
+    session = {"session_id": first["session_id"], "user_id": "child-3"}
+    cheaper = service.chat("더 싼 데는?", **session)
+    price = min(m["price_won"] for r in first["recommendations"] for m in r["menus"])
+    assert all(m["price_won"] < price for r in cheaper["recommendations"] for m in r["menus"])
+    chosen = service.chat("1번 갈래", **session)
+    assert len(chosen["recommendations"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        ('{"user_id": "a", "message": ""}', 422),
+        ('{"user_id": "a", "message": "%s"}' % ("가" * 10_000), 422),
+        ('{"user_id": "a", "message": 5}', 422),
+        ('{"user_id": "a", "mes', 422),
+        ('{"user_id": "a", "message": "치킨", "context": {"latitude": "NaN"}}', 422),
+        ('{"user_id": "../../etc", "message": "치킨"}', 422),
+        ('{"user_id": "a", "message": "%s"}' % ("가" * 100_000), 413),
+    ],
+)
+def test_bad_input_is_a_problem_and_no_harm(service: Service, content: str, status: int) -> None:
+    headers = {"Content-Type": "application/json"}
+    response = service.client.post("/chat", content=content.encode(), headers=headers)
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"].startswith("application/problem+json")
+    assert response.json()["code"]
+    assert "Traceback" not in response.text
+    assert service.client.get("/healthz").status_code == 200
+
+
+def test_feedback_counts_once(service: Service) -> None:
+    shop = service.chat("치킨 추천")["recommendations"][0]["shop_id"]
+    body = {
+        "user_id": "child-1",
+        "shop_id": shop,
+        "feedback_type": "clicked",
+        "idempotency_key": "k1",
+    }
+    first, second = (service.client.post("/feedback", json=body) for _ in range(2))
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert [first.json()["duplicate"], second.json()["duplicate"]] == [False, True]
+    assert service.client.get("/shops/no-such-shop").status_code == 404
+
+
+def test_the_model_may_die_and_comes_back(service: Service) -> None:
+    """Kill the LLM's replica; answers go on, degraded, and the model writes again by itself."""
+    killed = [p for p in processes(service.mark) if b"LLM" in command_line(p)]
+    assert killed, "the LLM replica was not found"
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    during = service.chat("치킨 먹고 싶어")
+    assert during["metadata"]["degraded"] is True
+    assert during["recommendations"]
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        if service.chat("떡볶이 먹고 싶어")["metadata"]["written_by"] == "llm":
+            return
+        time.sleep(2)
+    pytest.fail("the language model did not come back within 180 s")
+
+
+def processes(mark: str) -> list[int]:
+    wanted = f"NAVIYAM_RAY_SESSION={mark}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
