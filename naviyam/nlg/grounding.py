@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, outside_slots
-from naviyam.nlg.prompt import flags
+from naviyam.nlg.prompt import truths
 from naviyam.recommendation import Recommendation
 from naviyam.safety.screen import screen_output
 from naviyam.text.clean import squash
@@ -155,7 +155,7 @@ def _claims(slotted: str, facts: Facts, current: int | None) -> Iterable[str]:
         yield "good_influence"
     for pattern, flag in ((_CHEAPEST, "cheap"), (_NEAREST, "near")):
         if pattern.search(free) and not all(
-            flag in flags(request, request.recommendations.index(r) + 1) for r in about
+            flag in truths(request, request.recommendations.index(r) + 1) for r in about
         ):
             yield flag
     if "아까보다" in free and "$9" not in slotted:

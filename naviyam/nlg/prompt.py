@@ -44,18 +44,23 @@ def clean_question(text: str) -> str:
     return _CONTROL.sub(" ", text).strip()[:_MAX_QUESTION]
 
 
-def flags(request: WriteRequest, i: int) -> tuple[str, ...]:
-    """Return what may be claimed of shop `i` (1-based) beyond its slots."""
+def truths(request: WriteRequest, i: int) -> tuple[str, ...]:
+    """Return what is true of shop `i` (1-based) beyond its slots: good, near (the nearest), cheap (the cheapest)."""
     shown = request.recommendations[:MAX_SHOWN]
-    r = shown[i - 1]
     found: list[str] = []
-    if r.is_good_influence_shop:
+    if shown[i - 1].is_good_influence_shop:
         found.append("good")
     if _alone_least([x.distance_m for x in shown]) == i - 1:
         found.append("near")
     if _alone_least([x.menus[0].price_won if x.menus else None for x in shown]) == i - 1:
         found.append("cheap")
     return tuple(found)
+
+
+def flags(request: WriteRequest, i: int) -> tuple[str, ...]:
+    """Return which of `truths` the model is invited to say; with three shops the answer stays short."""
+    full = len(request.recommendations[:MAX_SHOWN]) == MAX_SHOWN
+    return tuple(t for t in truths(request, i) if t == "good" or not full)
 
 
 def _alone_least(values: Sequence[int | None]) -> int | None:

@@ -86,45 +86,37 @@ def _opening_pools(request: WriteRequest, values: Mapping[str, str]) -> list[Seq
     return pools
 
 
+_SHOP_TABLES: Mapping[tuple[bool, bool, bool], Sequence[str]] = {
+    (True, True, True): style.SHOP_MENU_WALK_OPEN,
+    (True, True, False): style.SHOP_MENU_WALK,
+    (True, False, True): style.SHOP_MENU_OPEN,
+    (True, False, False): style.SHOP_MENU,
+    (False, True, True): style.SHOP_WALK_OPEN,
+    (False, True, False): style.SHOP_WALK,
+    (False, False, True): style.SHOP_OPEN,
+    (False, False, False): style.SHOP_NAME,
+}
+"""By what is known of the shop: a menu, the way, whether it is open."""
+
+
 def _shop(values: Mapping[str, str], i: int, rng: random.Random) -> str:
-    menu, distance = f"#{i}" in values, f"%{i}" in values
-    tables: tuple[Sequence[str], ...]
-    if i == 1:
-        tables = style.SHOP_MENU_WALK, style.SHOP_MENU, style.SHOP_WALK, style.SHOP_NAME
-    else:
-        tables = style.LATER_MENU_WALK, style.LATER_MENU, style.LATER_WALK, style.LATER_NAME
-    table = (
-        tables[0]
-        if menu and distance
-        else tables[1]
-        if menu
-        else tables[2]
-        if distance
-        else tables[3]
-    )
-    return _pick(table, values, rng, i=i)
+    known = (f"#{i}" in values, f"%{i}" in values, f"&{i}" in values)
+    return _pick(_SHOP_TABLES[known], values, rng, i=i)
 
 
 def _claims(
     request: WriteRequest, values: Mapping[str, str], i: int, rng: random.Random
 ) -> list[str]:
-    """Return at most one or two short claims on shop `i`, each covered by a flag or a slot."""
+    """Return the short claims on shop `i`, each covered by a flag or a slot."""
     found: list[str] = []
     if request.situation is Situation.SHOP:
         if f"^{i}" in values:
             found.append(_pick(style.SHOP_ADDRESS, values, rng, i=i))
-        if f"&{i}" in values:
-            found.append(_at(style.CLAIM_OPEN[0], i))
         if f"#{i}" not in values:
             found.append(rng.choice(style.CLAIM_NO_MENU))
         return found
     if i == 1 and "$9" in values:
         return [rng.choice(style.CLAIM_SAVED)]
-    asked_open = request.understanding.intent is Intent.OPEN_NOW_INQUIRY or (
-        request.understanding.filters.open_now is True
-    )
-    if f"&{i}" in values and (asked_open or rng.random() < 0.3):
-        found.append(_at(style.CLAIM_OPEN[0], i))
     claims = flags(request, i)
     if "good" in claims and request.understanding.intent is not Intent.GOOD_SHOP_INQUIRY:
         found.append(rng.choice(style.CLAIM_GOOD))
@@ -132,7 +124,7 @@ def _claims(
         found.append(rng.choice(style.CLAIM_NEAR))
     elif "cheap" in claims and rng.random() < 0.6:
         found.append(rng.choice(style.CLAIM_CHEAP))
-    return found[:2]
+    return found
 
 
 def _pick(table: Sequence[str], values: Mapping[str, str], rng: random.Random, *, i: int) -> str:
