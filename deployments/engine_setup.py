@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -126,7 +127,8 @@ def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
 def configure_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Set what vLLM's processes read from the environment.
 
-    OMP_NUM_THREADS is removed: Ray sets it to 1 for a small share of a CPU, and vLLM binds its own threads.
+    OMP_NUM_THREADS is removed: Ray sets it to 1 for a small share of a CPU, and vLLM binds its own threads. Left
+    to itself vLLM keeps one core free; where there are only two, both are named (a quarter faster alone, half at eight).
     """
     environ.pop("OMP_NUM_THREADS", None)
     environ["HF_HUB_OFFLINE"] = "1"
@@ -134,7 +136,9 @@ def configure_environment(settings: Settings, environ: MutableMapping[str, str])
     environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
     environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
     if not settings.llm.num_gpus:
-        environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "auto")
+        cores = sorted(os.sched_getaffinity(0))
+        both = ",".join(map(str, cores)) if len(cores) == 2 else "auto"
+        environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", both)
 
 
 def computes_bfloat16(cpuinfo: str) -> bool:
