@@ -30,7 +30,7 @@ lock: ready ## write requirements/cpu.lock from what .venv holds
 	@scripts/lock.sh
 
 lint: ready ## ruff, mypy strict, import contracts
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -114,7 +114,7 @@ def _figures_table(found: "dict[str, Figures]") -> Any:
             ]
             if any(v is not None for v in values):
                 rows.append([f"{label} {q}", *values])
-    for name in ("degraded", "problems"):
+    for name in ("written_by", "degraded", "problems"):
         keys = dict.fromkeys(k for f in found.values() for k in getattr(f, name))
         rows += [
             [f"{name}: {k}", *(getattr(f, name).get(k, 0) for f in found.values())] for k in keys

@@ -93,24 +93,24 @@ def _ask_all(session: Session, near: str | None, began: float) -> list[tuple[str
 
 
 def _stage_table(answers: list[tuple[str, "Answer"]]) -> Any:
-    stages = list(dict.fromkeys(s for _, a in answers for s in a.body["metadata"]["stages"]))
-    rows: list[list[object]] = []
-    for question, answer in answers:
-        metadata = answer.body["metadata"]
-        written = metadata["written_by"] + (
-            f" ({metadata['degraded_reason']})" if metadata["degraded"] else ""
-        )
-        rows.append(
-            [
-                question,
-                *(round(metadata["stages"].get(s, 0.0), 1) for s in stages),
-                answer.first_sentence_s,
-                answer.total_s,
-                written,
-            ]
-        )
-    return table(
-        "milliseconds per stage, then seconds",
-        ("question", *stages, "first sentence s", "all s", "by"),
-        rows,
-    )
+    """Return the times with a column for each question, in the order they were asked."""
+    metadata = [answer.body["metadata"] for _, answer in answers]
+    stages = list(dict.fromkeys(stage for m in metadata for stage in m["stages"]))
+    rows: list[list[object]] = [
+        [f"{stage} ms", *(round(float(m["stages"].get(stage, 0.0)), 1) for m in metadata)]
+        for stage in stages
+    ]
+    for name, key in (
+        ("shops shown", "recommendations_s"),
+        ("first sentence", "first_sentence_s"),
+        ("whole answer", "total_s"),
+    ):
+        rows.append([f"{name} s", *(_rounded(getattr(answer, key)) for _, answer in answers)])
+    rows.append(["written by", *(m["written_by"] for m in metadata)])
+    rows.append(["degraded", *(m["degraded_reason"] for m in metadata)])
+    numbers = [f"question {i}" for i in range(1, len(answers) + 1)]
+    return table("time per stage", ("", *numbers), rows)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

@@ -33,6 +33,9 @@ class Figures:
     seconds: dict[str, float]
     parts: dict[str, dict[str, float]]
     written_by_llm: float | None
+    """Share of the answers with shops that the language model wrote alone."""
+
+    written_by: dict[str, int]
     degraded: dict[str, int]
     problems: dict[str, int]
 
@@ -75,6 +78,7 @@ def figures(samples: Sequence[Sample], wall_s: float) -> Figures:
             if any(getattr(s, name) is not None for s in ok)
         },
         written_by_llm=round(written.count("llm") / len(written), 4) if written else None,
+        written_by=dict(Counter(written).most_common()),
         degraded=dict(Counter(s.degraded_reason for s in ok if s.degraded_reason).most_common(8)),
         problems=dict(
             Counter(

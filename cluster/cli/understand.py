@@ -42,7 +42,6 @@ def understand(
 def _load(session: Session) -> "RuleUnderstander":
     """Return the understander; it knows the shops' places and names once there is a catalogue."""
     from naviyam.nlu.rules import RuleUnderstander
-
     from naviyam.versions import current, current_version
 
     if current_version(session.settings.paths.catalog) is None:

@@ -174,6 +174,13 @@ def _ray_environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_AUTH_MODE": "disabled",
+        # Off, Ray keeps to the loopback address (127.0.0.1 as a node's address would be replaced by an outer one).
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        # On a busy machine the proxy takes longer than the 5 s after which Serve kills it.
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        # Fixed by default, so that a second cluster's proxy on this machine would not start.
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
         "RAY_USAGE_STATS_ENABLED": "0",
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
