@@ -17,6 +17,7 @@ class Sampling:
     """How one request is sampled."""
 
     temperature: float
+    top_k: int
     top_p: float
     max_tokens: int
     seed: int | None = None
@@ -26,7 +27,10 @@ class Sampling:
     def configured(cls, writing: Writing) -> Self:
         """Return the configured values."""
         return cls(
-            temperature=writing.temperature, top_p=writing.top_p, max_tokens=writing.max_tokens
+            temperature=writing.temperature,
+            top_k=writing.top_k,
+            top_p=writing.top_p,
+            max_tokens=writing.max_tokens,
         )
 
     def updated(self, overrides: Mapping[str, Any] | None) -> Self:
@@ -49,6 +53,7 @@ class Sampling:
         try:
             return SamplingParams(
                 temperature=self.temperature,
+                top_k=self.top_k,
                 top_p=self.top_p,
                 max_tokens=self.max_tokens,
                 seed=self.seed,

@@ -6,6 +6,7 @@ What a step was made from is kept in `<state>/bootstrap.json`; an interrupted ru
 import json
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step: `inputs` names all that it depends on, `there` asks whether a former result still lies there."""
+    """One step: `inputs` names all that it depends on, `there` asks whether a former result still lies there.
+
+    A step `beside` the others reads nothing of theirs and runs at the same time.
+    """
 
     name: str
     inputs: Callable[[], str]
     run: Callable[[], dict[str, Any]]
     there: Callable[[Mapping[str, Any]], bool]
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,7 @@ class Done:
     """What became of a step."""
 
     name: str
+    inputs: str
     skipped: bool
     seconds: float
     result: Mapping[str, Any]
@@ -76,31 +82,59 @@ def run_steps(
         ConfigError: a source is not there, or more than one is named.
         NaviyamError: a step failed.
     """
+    check_sources(shops=shops, workbook=workbook, sample=sample)
+    state = session.settings.paths.state
+    state.mkdir(parents=True, exist_ok=True)
+    record = state / "bootstrap.json"
+    known: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
+    todo = steps(session, shops=shops, workbook=workbook, sample=sample or force)
+    done: list[Done] = []
+
+    def keep(result: Done) -> None:
+        known[result.name] = {"inputs": result.inputs, "result": result.result}
+        _write(record, known)
+        done.append(result)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        beside = [
+            pool.submit(_do, session, step, known.get(step.name, {}), force)
+            for step in todo
+            if step.beside
+        ]
+        for step in todo:
+            if not step.beside:
+                keep(_do(session, step, known.get(step.name, {}), force))
+        for future in beside:
+            keep(future.result())
+    return done
+
+
+def check_sources(*, shops: Path | None, workbook: Path | None, sample: bool = False) -> None:
+    """Return if at most one source is named and it is there.
+
+    Raises:
+        ConfigError: otherwise.
+    """
     if sum((shops is not None, workbook is not None, sample)) > 1:
         raise ConfigError("give one of --shops, --workbook and --sample")
     for option, path in (("--shops", shops), ("--workbook", workbook)):
         if path is not None and not path.is_file():
             raise ConfigError(f"{option} {path} is not a file")
-    state = session.settings.paths.state
-    state.mkdir(parents=True, exist_ok=True)
-    record = state / "bootstrap.json"
-    known: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
-    done = []
-    for step in steps(session, shops=shops, workbook=workbook, sample=sample or force):
-        inputs, former = step.inputs(), known.get(step.name, {})
-        if not force and former.get("inputs") == inputs and step.there(former["result"]):
-            session.say(f"{step.name}: kept, its inputs did not change")
-            done.append(Done(name=step.name, skipped=True, seconds=0.0, result=former["result"]))
-            continue
-        session.say(f"{step.name}: ...")
-        began = time.perf_counter()
-        result = step.run()
-        seconds = round(time.perf_counter() - began, 1)
-        session.say(f"{step.name}: done in {seconds} s, {_brief(result)}")
-        known[step.name] = {"inputs": inputs, "result": result}
-        _write(record, known)
-        done.append(Done(name=step.name, skipped=False, seconds=seconds, result=result))
-    return done
+
+
+def _do(session: Session, step: Step, former: Mapping[str, Any], force: bool) -> Done:
+    inputs = step.inputs()
+    if not force and former.get("inputs") == inputs and step.there(former["result"]):
+        session.say(f"{step.name}: kept, its inputs did not change")
+        return Done(
+            name=step.name, inputs=inputs, skipped=True, seconds=0.0, result=former["result"]
+        )
+    session.say(f"{step.name}: ...")
+    began = time.perf_counter()
+    result = step.run()
+    seconds = round(time.perf_counter() - began, 1)
+    session.say(f"{step.name}: done in {seconds} s, {_brief(result)}")
+    return Done(name=step.name, inputs=inputs, skipped=False, seconds=seconds, result=result)
 
 
 def steps(
@@ -146,9 +180,14 @@ def steps(
             [
                 Step(
                     name="base model",
-                    inputs=lambda: parts.digest(settings.llm.base, str(settings.paths.cache)),
-                    run=lambda: parts.convert_base(session),
-                    there=lambda former: Path(str(former.get("folder"))).is_dir(),
+                    inputs=lambda: parts.digest(
+                        settings.llm.base,
+                        str(settings.paths.cache),
+                        parts.champion_digest(settings),
+                    ),
+                    run=lambda: parts.prepare_model(session),
+                    there=lambda former: Path(str(former.get("model"))).is_dir(),
+                    beside=True,
                 )
             ]
             if settings.llm.enabled

@@ -75,9 +75,18 @@ def train_ranker(session: Session) -> dict[str, Any]:
     return run_program(session, "training.wide_deep", ["--threads", "1"])
 
 
-def convert_base(session: Session) -> dict[str, Any]:
-    """Convert the packaged base model once into the cache."""
-    return {"folder": run_program(session, "training.lora.base", [])["output"]}
+def prepare_model(session: Session) -> dict[str, Any]:
+    """Convert the packaged base once into the cache, and merge the champion adapter where it is served merged."""
+    return run_program(session, "training.lora.adapters", [])
+
+
+def champion_digest(settings: Settings) -> str:
+    """Return what the served model depends on besides its base: the adapter's files and whether it is merged."""
+    folder = settings.paths.adapters / settings.llm.adapter
+    files = sorted(folder.glob("adapter_*")) if settings.llm.adapter else []
+    return digest(
+        str(settings.llm.merge_champion), *(sha256(f.read_bytes()).hexdigest() for f in files)
+    )
 
 
 def digest(*parts: str | None) -> str:

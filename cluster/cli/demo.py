@@ -30,14 +30,12 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running.")] = False,
 ) -> None:
     """Bootstrap, start, ask five questions, print answers and stage times, and stop what was started."""
-    from cluster.cli.bootstrap import run_steps
     from cluster.cli.down import stop
     from cluster.cli.up import start
 
     session: Session = ctx.obj
     began = time.monotonic()
-    run_steps(session, shops=shops, workbook=None)
-    started = start(session, wait=True, keep=False, timeout_s=300)
+    started = start(session, shops=shops, wait=True, keep=False, timeout_s=300)
     try:
         answers = _ask_all(session, near, began)
     finally:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,11 +24,8 @@ def up(
     timeout_s: Annotated[float, typer.Option(help="How long the start may take.")] = 300,
 ) -> None:
     """Start Ray and the application; bootstrap first where something is missing. Idempotent."""
-    from cluster.cli.bootstrap import run_steps
-
     session: Session = ctx.obj
-    run_steps(session, shops=shops, workbook=None, force=False)
-    result = start(session, wait=wait, keep=keep, timeout_s=timeout_s)
+    result = start(session, shops=shops, wait=wait, keep=keep, timeout_s=timeout_s)
     session.answer(
         result,
         f"Chat page   {session.base_url}/",
@@ -37,40 +35,50 @@ def up(
     )
 
 
-def start(session: Session, *, wait: bool, keep: bool, timeout_s: float) -> dict[str, object]:
-    """Start what is not running; on failure stop what this call started, unless `keep`.
+def start(
+    session: Session, *, shops: Path | None, wait: bool, keep: bool, timeout_s: float
+) -> dict[str, object]:
+    """Bootstrap and start what is not there yet; on failure stop what this call started, unless `keep`.
+
+    Ray starts while the bootstrap runs: neither needs the other, and each leaves a core free.
 
     Raises:
-        NaviyamError: Ray or the application did not start; the message says where the log is.
+        NaviyamError: a step failed, or Ray or the application did not start; the message says where the log is.
     """
+    from cluster.cli.bootstrap import check_sources, run_steps
     from cluster.ray_io import head as heads
 
+    check_sources(shops=shops, workbook=None)
     began = time.monotonic()
-    head = heads.find_head(session.settings)
-    started_here = head is None
-    if head is None:
+    running = heads.find_head(session.settings)
+    if running is None:
         session.say("ray: starting")
-        head = heads.start_head(session.settings, os.environ)
-    try:
-        application = _deploy(session, head, wait=wait, timeout_s=timeout_s)
-    except BaseException as error:
-        if not started_here or keep:
-            session.say(f"left running; logs: {head.logs}")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        starting = pool.submit(lambda: running or heads.start_head(session.settings, os.environ))
+        try:
+            run_steps(session, shops=shops, workbook=None)
+            application = _deploy(session, starting.result(), wait=wait, timeout_s=timeout_s)
+        except BaseException as error:
+            head = None if starting.exception() else starting.result()
+            if head is None:
+                raise
+            if running or keep:
+                session.say(f"left running; logs: {head.logs}")
+                raise
+            if isinstance(error, Exception):
+                _show_replica_logs(session, head)
+            session.say("the start failed; stopping Ray")
+            heads.stop_head(session.settings, head)
             raise
-        if isinstance(error, Exception):
-            _show_replica_logs(session, head)
-        session.say("the start failed; stopping Ray")
-        heads.stop_head(session.settings, head)
-        raise
     seconds = round(time.monotonic() - began, 1)
-    session.say(f"{'up' if started_here else 'was up already'}: {application} ({seconds} s)")
+    session.say(f"{'was up already' if running else 'up'}: {application} ({seconds} s)")
     return {
         "status": application,
         "url": session.base_url,
         "dashboard_url": session.dashboard_url,
-        "started": started_here,
+        "started": running is None,
         "seconds": seconds,
-        "logs": str(head.logs),
+        "logs": str(starting.result().logs),
     }
 
 

@@ -25,8 +25,9 @@ _SLOT_AND_PARTICLE = re.compile(
     SLOT.pattern
     + "("
     + "|".join(sorted(map(re.escape, _FORM_TO_PAIR), key=len, reverse=True))
-    + ")?(?=([가-힣]?))"
+    + ")?(?=([가-힣.]?))"
 )
+_NOUNS = "@#$%^"
 MAX_SHOWN = 3
 
 
@@ -130,7 +131,7 @@ def slot_values(request: WriteRequest) -> Mapping[str, str]:
 
 
 def realise(sentence: str, values: Mapping[str, str]) -> str:
-    """Put the facts in and set the particle behind each by its final consonant.
+    """Put the facts in and set the particle behind each by its final consonant; a noun before a full stop gets 이에요.
 
     Raises:
         KeyError: a slot that this answer does not have.
@@ -139,14 +140,17 @@ def realise(sentence: str, values: Mapping[str, str]) -> str:
     '참새분식은 라면이 4,000원이에요.'
     >>> realise("@1으로 가면 %1이에요.", {"@1": "하나네", "%1": "걸어서 5분"})
     '하나네로 가면 걸어서 5분이에요.'
+    >>> realise("@1: #1 $1, %1.", {"@1": "참새분식", "#1": "라면", "$1": "4,000원", "%1": "걸어서 5분"})
+    '참새분식: 라면 4,000원, 걸어서 5분이에요.'
     """
 
     def fill(match: re.Match[str]) -> str:
         value = values[match[1] + match[2]]
         particle = match[3]
         if not particle:
-            return value
-        follows_hangul = bool(match[4])
+            ends = match[4] == "." and match[1] in _NOUNS
+            return josa(value, "이에요/예요") if ends else value
+        follows_hangul = match[4] not in ("", ".")
         if follows_hangul and particle in (
             "이",
             "가",

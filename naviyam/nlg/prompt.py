@@ -8,17 +8,22 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from naviyam.nlg import style
 from naviyam.nlg.brief import MAX_SHOWN, Situation, WriteRequest, slot_values, won
+from naviyam.request import Emotion, Intent
 
 Layout = Literal["compact", "instructed"]
 END = "<|im_end|>"
 _MAX_QUESTION = 80
+_NEAR_MINUTES = 15
+_FELT = {Emotion.HUNGRY: "hungry", Emotion.TIRED: "tired", Emotion.UPSET: "upset"}
+_SEEN_BY_SLOTS = {"wish", "budget", "plain"}
 _CONTROL = re.compile(r"<\|[^>]*\|>|[@#$%&^\x00-\x1f]|\s+")
 
 _INSTRUCTION = """너는 밥집을 찾아 주는 나비얌이야. 급식카드를 쓰는 어린이에게 해요체로 짧고 다정하게 답해.
 가게 이름, 메뉴, 값, 거리는 직접 쓰지 말고 @1 #1 $1 %1 같은 자리표로만 써. 아래에 없는 자리표나 사실은 쓰지 마.
 모두 네 문장을 넘기지 말고, 마지막에는 무엇을 고를지 물어봐. 이모지는 한 개만 써.
-예: 떡볶이 좋죠! 😋 @1은 #1이 $1이고 %1이에요. @2도 있어요, #2 $2예요. 어디로 갈까요?"""
+예: 떡볶이 좋죠! 😋 @1: #1 $1, %1, &1. @2: #2 $2, %2. 어디로 갈까요?"""
 
 
 def build_prompt(request: WriteRequest, layout: Layout = "compact") -> str:
@@ -63,6 +68,33 @@ def flags(request: WriteRequest, i: int) -> tuple[str, ...]:
     return tuple(t for t in truths(request, i) if t == "good" or not full)
 
 
+def themes(request: WriteRequest) -> tuple[str, ...]:
+    """Return the keys of `style.OPENINGS` that this answer may open with; the prompt names the same.
+
+    What the child feels or asks outright goes before everything else.
+    """
+    u = request.understanding
+    if request.situation in (Situation.CHEAPER, Situation.OTHERS):
+        return (request.situation.value,)
+    if u.emotion in _FELT:
+        return (_FELT[u.emotion],)
+    shown = request.recommendations[:MAX_SHOWN]
+    if u.intent is Intent.OPEN_NOW_INQUIRY and all(r.open_now for r in shown):
+        return ("open",)
+    if u.intent is Intent.GOOD_SHOP_INQUIRY and all(r.is_good_influence_shop for r in shown):
+        return ("good",)
+    values = slot_values(request)
+    wish = "@0" in values
+    if card_claimed(request):
+        return ("card wish" if wish else "card",)
+    found = ["budget"] * ("$0" in values) + ["wish"] * wish
+    found += [x for x in (u.filters.companion, u.filters.time_of_day) if x and x in style.OPENINGS]
+    near = all(r.walk_minutes is not None and r.walk_minutes <= _NEAR_MINUTES for r in shown)
+    if u.intent is Intent.NEARBY_INQUIRY and near:
+        found.append("near")
+    return tuple(found) or ("plain",)
+
+
 def _alone_least(values: Sequence[int | None]) -> int | None:
     """Return where the one smallest value stands; None with a tie, an unknown or nothing to compare."""
     known = [v for v in values if v is not None]
@@ -79,8 +111,8 @@ def card_claimed(request: WriteRequest) -> bool:
 
 def _head(request: WriteRequest, values: Mapping[str, str]) -> str:
     words = [request.situation.value, *(s for s in ("@0", "$0", "$9") if s in values)]
-    if card_claimed(request) and request.situation is not Situation.SELECT:
-        words.append("card")
+    if request.situation is Situation.RECOMMEND:
+        words += [t.removesuffix(" wish") for t in themes(request) if t not in _SEEN_BY_SLOTS]
     return " ".join(words)
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from naviyam.nlg import style
 from naviyam.nlg.brief import MAX_SHOWN, SLOT, Situation, WriteRequest, realise, slot_values
-from naviyam.nlg.prompt import card_claimed, flags
-from naviyam.request import Emotion, Intent
+from naviyam.nlg.prompt import flags, themes
+from naviyam.request import Intent
 
 
 def compose(request: WriteRequest, rng: random.Random) -> list[str]:
@@ -43,47 +43,10 @@ def compose_from(request: WriteRequest, rng: random.Random, *, first_shop: int =
 
 
 def _opening(request: WriteRequest, values: Mapping[str, str], rng: random.Random) -> str:
-    pool = rng.choice(_opening_pools(request, values) or [style.OPENINGS_PLAIN])
-    fitting = [p for p in pool if _fits(p, values)]
-    fresh = [p for p in fitting if not any(realise(p, values) in o for o in request.turns.openings)]
-    opening = rng.choice(fresh or fitting or style.OPENINGS_PLAIN)
+    pool = style.OPENINGS[rng.choice(themes(request))]
+    fresh = [p for p in pool if not any(realise(p, values) in o for o in request.turns.openings)]
     emoji = style.EMOJI_BY_WISH.get(values.get("@0", "")) or rng.choice(style.EMOJI_ANY)
-    return f"{opening} {emoji}"
-
-
-def _opening_pools(request: WriteRequest, values: Mapping[str, str]) -> list[Sequence[str]]:
-    """Return the tables an opening may come from; one that fits better stands in it twice."""
-    u = request.understanding
-    shown = request.recommendations[:MAX_SHOWN]
-    pools: list[Sequence[str]] = []
-    if request.situation is Situation.CHEAPER:
-        return [style.OPENINGS_CHEAPER]
-    if request.situation is Situation.OTHERS:
-        return [style.OPENINGS_OTHERS]
-    by_mood = {
-        Emotion.HUNGRY: style.OPENINGS_HUNGRY,
-        Emotion.TIRED: style.OPENINGS_TIRED,
-        Emotion.UPSET: style.OPENINGS_UPSET,
-    }
-    if u.emotion in by_mood:
-        return [by_mood[u.emotion]]
-    if u.intent is Intent.OPEN_NOW_INQUIRY and all(r.open_now for r in shown):
-        return [style.OPENINGS_OPEN]
-    if u.intent is Intent.GOOD_SHOP_INQUIRY and all(r.is_good_influence_shop for r in shown):
-        return [style.OPENINGS_GOOD]
-    if card_claimed(request):
-        pools += [style.OPENINGS_CARD] * 2
-    if "$0" in values:
-        pools += [style.OPENINGS_BUDGET] * 2
-    if "@0" in values:
-        pools += [style.OPENINGS_WISH] * 2
-    if with_whom := style.OPENINGS_WITH.get(u.filters.companion or ""):
-        pools += [with_whom] * 2
-    if when := style.OPENINGS_TIME.get(u.filters.time_of_day or ""):
-        pools += [when] * 2
-    if u.intent is Intent.NEARBY_INQUIRY and not request.relaxed and "%1" in values:
-        pools.append(style.OPENINGS_NEAR)
-    return pools
+    return f"{rng.choice(fresh or pool)} {emoji}"
 
 
 _SHOP_TABLES: Mapping[tuple[bool, bool, bool], Sequence[str]] = {

