@@ -249,6 +249,10 @@ class Settings(Section):
             raise ValueError(
                 "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
             )
+        if self.llm.ngram_speculation and not self.llm.num_gpus and self.writing.temperature:
+            raise ValueError(
+                "llm.ngram_speculation on a CPU needs writing.temperature 0 (vLLM draws nonsense tokens there)"
+            )
         return self
 
     @classmethod

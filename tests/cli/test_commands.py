@@ -117,7 +117,7 @@ def test_a_step_is_done_again_only_when_its_inputs_change(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[str] = []
-    inputs = {"a": "1", "b": "1"}
+    inputs = {"a": "1", "b": "1", "beside": "1"}
 
     def step(name: str) -> bootstrap.Step:
         def do() -> dict[str, Any]:
@@ -126,24 +126,36 @@ def test_a_step_is_done_again_only_when_its_inputs_change(
                 raise ConfigError("no")
             return {"version": inputs[name]}
 
-        return bootstrap.Step(name=name, inputs=lambda: inputs[name], run=do, there=lambda _: True)
+        return bootstrap.Step(
+            name=name,
+            inputs=lambda: inputs[name],
+            run=do,
+            there=lambda _: True,
+            beside=name == "beside",
+        )
 
-    monkeypatch.setattr(bootstrap, "steps", lambda *_, **__: (step("a"), step("b")))
+    steps = (step("a"), step("b"), step("beside"))
+    monkeypatch.setattr(bootstrap, "steps", lambda *_, **__: steps)
     session = Session(config=Path("configs/local.yaml"))
 
     def go(*, force: bool = False) -> list[str]:
         runs.clear()
         bootstrap.run_steps(session, shops=None, workbook=None, force=force)
-        return list(runs)
+        return sorted(runs)
 
-    assert go() == ["a", "b"]
+    assert go() == ["a", "b", "beside"]
     assert go() == []
     inputs["b"] = "broken"
     with pytest.raises(ConfigError):
         go()
     inputs["b"] = "2"
     assert go() == ["b"]
-    assert go(force=True) == ["a", "b"]
+    inputs["beside"] = "broken"
+    with pytest.raises(ConfigError):
+        go()
+    inputs["beside"] = "2"
+    assert go() == ["beside"]
+    assert go(force=True) == ["a", "b", "beside"]
 
 
 def test_one_source_at_a_time(home: Path) -> None:
