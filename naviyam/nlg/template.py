@@ -13,22 +13,25 @@ from naviyam.request import Intent
 
 
 def compose(request: WriteRequest, rng: random.Random) -> list[str]:
-    """Return the answer as sentences over slots: an opening, one or two per shop, an ending."""
+    """Return the answer as sentences over slots: an opening, one or two per shop; `ending` follows."""
     values = slot_values(request)
     if request.situation is Situation.SELECT:
         return [_pick(style.SELECT if "%1" in values else style.SELECT_NO_WALK, values, rng, i=1)]
-    sentences = [_opening(request, values, rng)]
-    if request.situation is Situation.SHOP:
-        sentences = []
-    shown = request.recommendations[:MAX_SHOWN]
-    for i in range(1, len(shown) + 1):
+    sentences = [] if request.situation is Situation.SHOP else [_opening(request, values, rng)]
+    for i in range(1, len(request.recommendations[:MAX_SHOWN]) + 1):
         sentences.append(_shop(values, i, rng))
         sentences.extend(_claims(request, values, i, rng))
+    return sentences
+
+
+def ending(request: WriteRequest, rng: random.Random) -> str | None:
+    """Return the question that leaves the child a next step, None where the answer itself sends them off."""
+    if request.situation is Situation.SELECT:
+        return None
     if request.situation is Situation.SHOP:
-        ending = rng.choice(style.ENDINGS_SHOP)
-    else:
-        ending = rng.choice(style.ENDINGS_ONE if len(shown) == 1 else style.ENDINGS_MANY)
-    return [*sentences, ending]
+        return rng.choice(style.ENDINGS_SHOP)
+    many = len(request.recommendations[:MAX_SHOWN]) > 1
+    return rng.choice(style.ENDINGS_MANY if many else style.ENDINGS_ONE)
 
 
 def compose_from(request: WriteRequest, rng: random.Random, *, first_shop: int = 1) -> list[str]:
@@ -36,9 +39,7 @@ def compose_from(request: WriteRequest, rng: random.Random, *, first_shop: int =
     sentences = compose(request, rng)
     if first_shop > 1:
         wanted = {str(i) for i in range(first_shop, MAX_SHOWN + 1)}
-        sentences = [
-            s for s in sentences if {m[2] for m in SLOT.finditer(s)} & wanted or s is sentences[-1]
-        ]
+        sentences = [s for s in sentences if {m[2] for m in SLOT.finditer(s)} & wanted]
     return sentences
 
 

@@ -22,7 +22,7 @@ from naviyam.nlg.generator import Generator
 from naviyam.nlg.grounding import Facts, facts_of, named_shops, violations
 from naviyam.nlg.notices import after_shop, after_text, before_text
 from naviyam.nlg.prompt import Layout, build_prompt
-from naviyam.nlg.template import compose_from
+from naviyam.nlg.template import compose_from, ending
 from naviyam.settings import Writing
 from naviyam.text.easy import friendly
 
@@ -149,11 +149,13 @@ class Writer:
                 reason = "llm_late"
             except NaviyamError:
                 reason = "llm_unavailable"
-        for piece in self._finish(draft, reason):
+        for piece in self._finish(draft):
             yield piece
         draft.listing = False
         for text in after_text(request):
             yield draft.add(text, "notice")
+        if (question := self._ending(draft)) is not None:
+            yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
 
     def _say(self, slotted: str, draft: _Draft) -> list[Sentence]:
@@ -188,24 +190,27 @@ class Writer:
             return ("fluency",)
         return faults
 
-    def _finish(self, draft: _Draft, reason: str | None) -> list[Sentence]:
-        """Let the template say what the model did not: the shops not named yet, and an ending after a break."""
+    def _finish(self, draft: _Draft) -> list[Sentence]:
+        """Let the template say what the model did not: the shops not named yet."""
         request = draft.request
         count = len(request.recommendations[:MAX_SHOWN])
         missing = [i for i in range(1, count + 1) if i not in draft.named]
-        spoken = any(p.by == "llm" for p in draft.parts)
-        if not missing and (reason is None or count == 0):
+        if not missing:
             return []
-        first = missing[0] if missing and spoken else (count + 1 if spoken else 1)
-        sentences = compose_from(request, random.Random(request.seed), first_shop=first)
-        if spoken and reason is None and missing:
-            sentences = sentences[:-1]  # the model has ended the answer already
-        pieces = []
-        for text in sentences:
-            pieces.append(draft.add(text, "template"))
+        spoken = any(p.by == "llm" for p in draft.parts)
+        sentences = compose_from(
+            request, random.Random(request.seed), first_shop=missing[0] if spoken else 1
+        )
+        pieces = [draft.add(text, "template") for text in sentences]
         for i in missing:
             pieces += [draft.add(t, "notice") for t in after_shop(request, i)]
         return pieces
+
+    def _ending(self, draft: _Draft) -> str | None:
+        """Return the closing question, None where the model asked one already."""
+        said = [p.text for p in draft.parts if p.by != "notice"]
+        asked = len(said) > 1 and said[-1].endswith("?")
+        return None if asked else ending(draft.request, random.Random(draft.request.seed))
 
     def _written(self, draft: _Draft, reason: str | None, rejected: list[str]) -> Written:
         by = {p.by for p in draft.parts} - {"notice"}

@@ -11,6 +11,7 @@ import pytest
 from naviyam.clock import FakeClock, SystemClock
 from naviyam.conversation import Turns
 from naviyam.errors import OverloadedError
+from naviyam.nlg import style
 from naviyam.nlg.brief import WriteRequest, realise, slot_values
 from naviyam.nlg.grounding import facts_of, violations
 from naviyam.nlg.prompt import build_prompt
@@ -75,7 +76,7 @@ async def write(
     return pieces[:-1], pieces[-1]
 
 
-GOOD = "@0 좋죠! 🍗 @1: #1 $1, %1. 제일 가까워요. @2: #2 $2, %2. @3: #3 $3, &3. 어디로 가요?"
+GOOD = "@0 좋죠! 🍗 @1: #1 $1, %1. 제일 가까워요. @2: #2 $2, %2. @3: #3 $3, &3."
 
 
 async def test_a_good_answer_passes_whole_with_facts_filled_in() -> None:
@@ -85,8 +86,9 @@ async def test_a_good_answer_passes_whole_with_facts_filled_in() -> None:
     assert written.text == (
         "치킨 좋죠! 🍗\n1. 맛있는치킨: 반 마리 8,000원, 걸어서 6분이에요. 제일 가까워요."
         "\n2. 참새통닭: 반 마리 7,000원, 걸어서 12분이에요."
-        "\n3. 하나네: 반 마리 6,000원, 지금 열려 있어요.\n어디로 가요?"
+        "\n3. 하나네: 반 마리 6,000원, 지금 열려 있어요.\n" + written.text.splitlines()[-1]
     )
+    assert written.text.splitlines()[-1] in style.ENDINGS_MANY
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,14 @@ async def test_a_made_up_word_is_left_out_and_the_rest_stays() -> None:
     assert (written.written_by, written.degraded_reason) == ("llm", None)
     assert written.rejected == ("fluency",)
     assert "데들어요" not in written.text
+
+
+async def test_every_answer_ends_with_one_question_also_where_the_model_asked_it() -> None:
+    for generator in (None, ScriptedGenerator(GOOD), ScriptedGenerator(f"{GOOD} 어디로 가요?")):
+        _, written = await write(ask(), generator)
+        *before, last = written.text.splitlines()
+        assert last in style.ENDINGS_MANY
+        assert not any(line in style.ENDINGS_MANY for line in before)
 
 
 async def test_shops_the_model_forgot_are_named_by_the_template() -> None:
