@@ -178,6 +178,10 @@ def _ray_environment(settings: Settings) -> dict[str, str]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         # On a busy machine the proxy takes longer than the 5 s after which Serve kills it.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        # Ten rounds a second by default, which is a twentieth of a core that the language model could use.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+        # With one ingress replica nothing is gained by waiting for a balancer to forget it.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
         # Fixed by default, so that a second cluster's proxy on this machine would not start.
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
