@@ -18,6 +18,7 @@ from naviyam.errors import ArtifactError
 from naviyam.settings import Settings
 
 _PREPARE = "training.lora.adapters"
+_CPU_WORKER = "deployments.cpu_worker.IdleAdaptersWorker"
 _GIB = 1024**3
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
@@ -114,6 +115,8 @@ def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
             "max_cpu_loras": llm.max_loras,
             "max_lora_rank": llm.max_lora_rank,
         }
+        if not llm.num_gpus:
+            arguments["worker_cls"] = _CPU_WORKER
     if llm.ngram_speculation:
         arguments["speculative_config"] = {
             "method": "ngram",
