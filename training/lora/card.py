@@ -47,13 +47,19 @@ def _ancestry(parent: Mapping[str, Any] | None) -> str:
         return ""
     d, t, m = parent["data"], parent["training"], parent["metrics"]
     return (
-        f"- Continues adapter {parent['version']}: {m['steps']:.0f} steps of {t['batch_size']} at {t['learning_rate']} (seed {t['seed']}), "
-        f"{d['samples']} dialogues, SHA-256 `{d['sha256'][:16]}`.\n"
+        f"- Continues adapter {parent['version']}, made by `{_command(parent)} --out PARENT` ({m['steps']:.0f} steps of"
+        f" {t['batch_size']}) on dialogues with SHA-256 `{d['sha256'][:16]}`.\n"
     )
 
 
-def _steps(training: Mapping[str, Any]) -> str:
-    return f" --max-steps {training['max_steps']}" if training["max_steps"] else ""
+def _command(card: Mapping[str, Any]) -> str:
+    t = card["training"]
+    steps = f" --max-steps {t['max_steps']}" if t["max_steps"] else ""
+    parent = " --parent PARENT" if card.get("parent") else ""
+    return (
+        f"python -m training.lora --samples {card['data']['samples']} --epochs {t['epochs']} --learning-rate"
+        f" {t['learning_rate']}{steps} --seed {t['seed']} --threads {t['threads']}{parent}"
+    )
 
 
 def _readme(card: Mapping[str, Any]) -> str:
@@ -66,6 +72,6 @@ answers: short, polite Korean around slots, which the service fills with facts f
 - Data: {d["samples"]} dialogues, **simulated** ({d["source"]}) over catalogue {d["catalog"]}; SHA-256 `{d["sha256"][:16]}`.
 {_ancestry(card["parent"])}- Held out: perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} dialogues; the plain base has {m["base_perplexity"]:.1f} on the same. The targets come from
   the same templates as the fallback writer's, so this measures how well the style was learned and no more.
-- Made by `python -m training.lora --samples {d["samples"]} --epochs {t["epochs"]} --learning-rate {t["learning_rate"]}{_steps(t)}` (seed {t["seed"]}, {m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
+- Made by `{_command(card)}` ({m["steps"]:.0f} steps of {t["batch_size"]}) after `naviyam bootstrap --sample`, code `{card["code"]}`.
 - Limits: it knows only the compact prompt of `naviyam.nlg.prompt`; what it writes is checked before it leaves.
 """
