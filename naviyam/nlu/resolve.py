@@ -27,14 +27,18 @@ def resolve(understanding: Understanding, turns: Turns) -> Understanding:
 
     REFINE builds on `turns.filters`: cheaper puts `budget_max` under the cheapest price shown,
     nearer sorts by distance, a new food replaces the old one, an excluded one is dropped. A new
-    search keeps the allergies said before (they are hard) and the place last named.
+    search keeps the allergies said before (they are hard) and the place last named; the question what is open
+    keeps the money and the card too, which do not change while one talks.
     """
     if understanding.intent is Intent.REFINE:
         return _refined(understanding, turns)
     if understanding.intent is Intent.SELECT:
         return _selected(understanding, turns)
     if understanding.intent in _SEARCHING:
-        return replace(understanding, filters=_carried(understanding.filters, turns))
+        carried = _carried(understanding.filters, turns)
+        if understanding.intent is Intent.OPEN_NOW_INQUIRY:
+            carried = _with_means(carried, turns.filters)
+        return replace(understanding, filters=carried)
     return understanding
 
 
@@ -103,6 +107,14 @@ def _carried(said: Filters, turns: Turns) -> Filters:
     if location is None and turns.place:
         location = turns.place
     return replace(said, dietary=(*said.dietary, *allergies), location=location)
+
+
+def _with_means(said: Filters, old: Filters) -> Filters:
+    return replace(
+        said,
+        budget_max=said.budget_max or old.budget_max,
+        payment_method=said.payment_method or old.payment_method,
+    )
 
 
 def _cheapest_shown(turns: Turns) -> int | None:

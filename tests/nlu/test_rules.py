@@ -132,6 +132,14 @@ def test_said_and_resolved_filters_stay_apart() -> None:
     assert said.filters.to_dict() == {"sort": "nearest"}
 
 
+def test_asking_what_is_open_keeps_the_money_and_the_card_but_not_the_food() -> None:
+    turns = replace(TURNS, filters=replace(TURNS.filters, budget_max=10_000))
+    got = wish("지금 열려 있어?", turns).filters
+    assert (got.open_now, got.budget_max, got.payment_method) == (True, 10_000, "meal_card")
+    assert got.category is None
+    assert wish("지금 5천원으로 갈 수 있는 열린 곳", turns).filters.budget_max == 5_000
+
+
 def test_a_new_search_keeps_allergies_and_the_place_but_not_the_rest() -> None:
     turns = replace(TURNS, place="관악구")
     got = wish("떡볶이 먹고 싶어", turns)
