@@ -41,11 +41,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     port, dashboard = free_port(), free_port()
     config = {
         "paths": {"state": str(folder / "state"), "adapters": str(ROOT / "adapters")},
-        "serving": {"port": port, "dashboard_port": dashboard},
+        "serving": {"port": port, "dashboard_port": dashboard, "request_timeout_s": 30.0},
+        # What is written is tested here, not how fast: the machine may be busy.
+        "writing": {"first_token_timeout_s": 12.0, "total_timeout_s": 25.0},
     }
     path = folder / "e2e.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [sys.executable, "-m", "cluster.cli.main", "--config", str(path)]
+    command = [str(Path(sys.executable).with_name("naviyam")), "--config", str(path)]
     environ = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     try:
         subprocess.run([*command, "up"], cwd=ROOT, env=environ, check=True, timeout=420)
