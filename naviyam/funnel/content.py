@@ -30,8 +30,11 @@ def content(catalog: Catalog, scope: Scope, profile: UserProfile) -> Grades:
     parts = _said(catalog, scope, filters)
     parts += _welcome(catalog, rows, filters, profile if profile.consent else None)
     total = sum(weight for _, weight in parts)
-    score = sum((grade * weight for grade, weight in parts), np.zeros(len(rows), np.float32))
-    return np.clip(score / max(total, 1e-9), 0.0, 1.0).astype(np.float32)
+    score: Grades = np.zeros(len(rows), np.float32)
+    for grade, weight in parts:
+        score += np.float32(weight) * grade
+    score /= np.float32(max(total, 1e-9))
+    return score.clip(0.0, 1.0, out=score)
 
 
 def _said(catalog: Catalog, scope: Scope, filters: Filters) -> list[tuple[Grades, float]]:
