@@ -118,6 +118,9 @@ class RankerTraining(Section):
     epochs: int = 10
     batch_size: int = 32
     learning_rate: float = 1e-3
+    wide_learning_rate: float = Field(5e-2, gt=0)
+    """Of the 50 wide weights, which stand beside embeddings and need larger steps."""
+
     dropout: float = 0.3
     seed: int = 7
     good_influence_weight: float = 0.3

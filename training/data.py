@@ -20,6 +20,9 @@ from naviyam.features.spec import GOOD_STARS, POSITIVE_WEIGHTS
 from naviyam.request import Place
 
 VISIT_GAP_S: Final = 86_400
+MIN_EARLIER: Final = 2
+"""Earlier visits that say where a user usually is."""
+
 WIDEST_DISTRICT_M: Final = 40_000.0
 
 
@@ -34,7 +37,10 @@ class Samples:
     weight: npt.NDArray[np.float32]
     session: npt.NDArray[np.int32]
     query: npt.NDArray[np.int32]
-    located: npt.NDArray[np.bool_]
+    latitude: npt.NDArray[np.float64]
+    """Where the user asked from, nan where that is not said; so `longitude`."""
+
+    longitude: npt.NDArray[np.float64]
     open_now: npt.NDArray[np.int32]
     funnel_scores: npt.NDArray[np.float32]
 
@@ -51,12 +57,13 @@ class Samples:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Visits:
-    """Positives [p] by time: `user`, `shop`, `time` of the first event, `weight`."""
+    """Positives [p] by time: `user`, `shop`, `time` of the first event, `weight`, `point` [p, 2] (`usual_points`)."""
 
     user: npt.NDArray[np.int32]
     shop: npt.NDArray[np.int32]
     time: npt.NDArray[np.int64]
     weight: npt.NDArray[np.float32]
+    point: npt.NDArray[np.float64]
 
     def take(self, index: npt.NDArray[Any]) -> Self:
         """Return the visits at `index`."""
@@ -76,7 +83,7 @@ class RankerData:
     counts: Mapping[str, int]
 
 
-def visits_of(behavior: Behavior) -> tuple[Visits, Counter[str]]:
+def visits_of(catalog: Catalog, behavior: Behavior) -> tuple[Visits, Counter[str]]:
     """Return the positives of all consenting users, and how many events were dropped and why."""
     by_kind = {
         ORDER: POSITIVE_WEIGHTS["order"],
@@ -104,8 +111,37 @@ def visits_of(behavior: Behavior) -> tuple[Visits, Counter[str]]:
     dropped["same_visit"] = len(user) - len(start)
     if len(start):
         weight = np.maximum.reduceat(weight, start)
-    visits = Visits(user=user[start], shop=shop[start], time=time[start], weight=weight)
+    visits = Visits(
+        user=user[start],
+        shop=shop[start],
+        time=time[start],
+        weight=weight,
+        point=usual_points(catalog, user[start], shop[start], time[start]),
+    )
     return visits.take(np.argsort(visits.time, kind="stable")), dropped
+
+
+def usual_points(
+    catalog: Catalog,
+    user: npt.NDArray[np.int32],
+    shop: npt.NDArray[np.int32],
+    time: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    """Return latitude and longitude [p, 2] of where each visit's user usually was until a day before it.
+
+    No table says where a child asked from, and the middle of a district says nothing of the way to a shop: the median
+    of the shops visited before is the nearest that is known. nan with fewer than two of them.
+    """
+    where = np.stack([catalog.latitude[shop], catalog.longitude[shop]], axis=1).astype(np.float64)
+    known = np.isfinite(catalog.latitude[shop]) & np.isfinite(catalog.longitude[shop])
+    points = np.full((len(user), 2), np.nan)
+    for one in np.unique(user):
+        mine = np.flatnonzero(user == one)
+        for i in mine:
+            before = mine[(time[mine] < time[i] - VISIT_GAP_S) & known[mine]]
+            if len(before) >= MIN_EARLIER:
+                points[i] = np.median(where[before], axis=0)
+    return points
 
 
 def as_of(catalog: Catalog, behavior: Behavior, moment: int) -> tuple[Catalog, Behavior]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from naviyam.features.batch import F32, F64, I32, Asks, FeatureBatch
 from naviyam.features.spec import (
     AGE_GROUP_STARTS,
+    FAR_M,
     FOUND_BY,
     FUNNEL_SCORES,
     GOOD_RATING,
@@ -174,9 +175,12 @@ def _budget_fit(b: FeatureBatch) -> F64:
 
 
 def _closeness(distance_m: F64) -> F64:
-    """1 at the door, 0.5 (the neutral value) at one kilometre."""
+    """1 at the door, falling evenly to 0 at `FAR_M`; neutral where unknown.
+
+    Evenly, because every hundred metres costs a walker the same and the wide part can only weigh what it is given.
+    """
     known = np.isfinite(distance_m)
-    return np.where(known, 1 / (1 + np.where(known, distance_m, 0.0) / 1_000), NEUTRAL)
+    return np.where(known, np.clip(1 - np.where(known, distance_m, 0.0) / FAR_M, 0, 1), NEUTRAL)
 
 
 def _dietary_match(b: FeatureBatch) -> F64:

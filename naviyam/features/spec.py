@@ -11,7 +11,7 @@ from typing import Final
 
 from naviyam.search import FUNNELS
 
-MEANING: Final = 1
+MEANING: Final = 2
 WIDE_SIZE: Final = 50
 USER_EMBEDDING: Final = 64
 SHOP_EMBEDDING: Final = 64
@@ -25,6 +25,9 @@ AGE_GROUP_STARTS: Final = (1, 10, 13, 16, 19)
 
 NEUTRAL: Final = 0.5
 """What stands for an unknown price, distance or rating: neither good nor bad."""
+
+FAR_M: Final = 3_000.0
+"""Straight metres from which a shop is simply far: an hour's walk."""
 
 HISTORY_LAG_S: Final = 3_600
 """An event becomes history after this time, so the clicks of the session itself never count (training and serving)."""
@@ -125,6 +128,7 @@ def schema_hash() -> str:
         "numeric": NUMERIC,
         "neutral": [NEUTRAL, NUMERIC_NEUTRAL],
         "age_groups": AGE_GROUP_STARTS,
+        "far_m": FAR_M,
         "lag_s": HISTORY_LAG_S,
         "sizes": [USER_EMBEDDING, SHOP_EMBEDDING, CATEGORY_EMBEDDING, BRAND_EMBEDDING],
         "deep": [QUERY_PROJECTION, HIDDEN],

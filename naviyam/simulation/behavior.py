@@ -21,6 +21,9 @@ Floats = npt.NDArray[np.float64]
 
 SHOWN = 8
 REACH_KM = 4.0
+FAR_PER_KM = 1.6
+"""What a kilometre takes from the utility: a child walks; as much as a favourite kind of food adds."""
+
 POOL = 150
 RANK_DIM = 4
 _SLOT_HOURS = ((7.5, 0.03), (12.3, 0.27), (15.8, 0.35), (18.3, 0.33), (20.5, 0.02))
@@ -174,7 +177,7 @@ def _utility(person: _Person, town: _Town, pool: npt.NDArray[np.int64], km: Floa
     over = np.maximum(town.price[pool] - float(person.profile.budget_won or 9_500), 0.0) / 3_000.0
     affinity = town.taste[pool] @ person.taste / np.sqrt(RANK_DIM)
     utility: Floats = (
-        taste + 0.7 * affinity + town.quality[pool] + 0.4 * town.good[pool] - over - 0.6 * km
+        taste + 0.7 * affinity + town.quality[pool] + 0.4 * town.good[pool] - over - FAR_PER_KM * km
     )
     return utility
 

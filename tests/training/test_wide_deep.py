@@ -25,7 +25,7 @@ from naviyam.settings import Paths, RankerTraining, Settings
 from naviyam.simulation.behavior import simulate_behavior
 from naviyam.simulation.counts import with_counts
 from naviyam.simulation.shops import sample_shops
-from training.data import as_of, visits_of
+from training.data import as_of, usual_points, visits_of
 from training.wide_deep import dataset, loop
 from training.wide_deep.__main__ import main
 from training.wide_deep.run import RunResult, run
@@ -148,7 +148,7 @@ def test_nothing_but_taste_tells_a_positive_from_its_negatives(world: TrainingWo
         mine = s.take(s.session == session)
         assert mine.label.sum() == 1
         assert 1 <= len(mine.label) - 1 <= 2
-        assert len(set(mine.query.tolist())) == len(set(mine.located.tolist())) == 1
+        assert len(set(mine.query.tolist())) == len(np.unique(mine.latitude)) == 1
         assert len(set(mine.shop.tolist())) == len(mine.shop)
         found = (mine.funnel_scores > 0).any(axis=1)
         assert found.all() or not found.any()
@@ -234,6 +234,7 @@ def test_a_visit_is_one_positive(world: TrainingWorld) -> None:
     user = int(np.flatnonzero(world.behavior.consent)[0])
     hour = 3_600
     visits, dropped = visits_of(
+        world.catalog,
         behavior_of(
             world,
             [
@@ -245,7 +246,7 @@ def test_a_visit_is_one_positive(world: TrainingWorld) -> None:
                 (user, 6, REVIEW, 2.0, 20 * hour),
                 (user, 7, REVIEW, 4.0, 21 * hour),
             ],
-        )
+        ),
     )
     assert visits.shop.tolist() == [5, 7, 5]
     assert visits.time.tolist() == [10 * hour, 21 * hour, 100 * hour]
@@ -254,9 +255,21 @@ def test_a_visit_is_one_positive(world: TrainingWorld) -> None:
     assert dropped["review_below_4"] == 1
 
 
+def test_where_a_user_usually_is_comes_from_the_days_before(world: TrainingWorld) -> None:
+    day = 86_400
+    shops = np.flatnonzero(np.isfinite(world.catalog.latitude))[:4].astype(np.int32)
+    user = np.array([1, 1, 1, 1, 2], np.int32)
+    time = np.array([0, 2 * day, 5 * day, 5 * day + 60, 9 * day], np.int64)
+    shop = np.array([*shops, shops[0]], np.int32)
+    points = usual_points(world.catalog, user, shop, time)
+    assert np.isnan(points[[0, 1, 4]]).all()
+    middle = np.median(world.catalog.latitude[shops[:2]])
+    assert points[2, 0] == points[3, 0] == pytest.approx(middle)
+
+
 def test_without_consent_nothing_is_learned(world: TrainingWorld) -> None:
     silent = replace(world.behavior, consent=np.zeros(len(world.behavior.user_ids), bool))
-    visits, dropped = visits_of(silent)
+    visits, dropped = visits_of(world.catalog, silent)
     assert len(visits.time) == 0
     assert dropped["no_consent"] > 0
     with pytest.raises(ConflictError, match="too few"):

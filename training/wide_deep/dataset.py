@@ -29,7 +29,7 @@ from naviyam.features.tables import CrossRates, FeatureTables, fit_rates
 from naviyam.features.vocabulary import Vocabulary
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
-from training.data import VISIT_GAP_S, RankerData, Samples, Visits, district_places, visits_of
+from training.data import VISIT_GAP_S, RankerData, Samples, Visits, visits_of
 from training.wide_deep.sessions import NEGATIVES, QUERIES, SessionMaker
 
 TRAIN_SHARE: Final = 0.8
@@ -64,7 +64,7 @@ def collect(catalog: Catalog, behavior: Behavior, settings: Settings) -> RankerD
     Raises:
         ConflictError: there is too little behaviour to learn from.
     """
-    visits, dropped = visits_of(behavior)
+    visits, dropped = visits_of(catalog, behavior)
     most = settings.ranker_training.max_samples // (1 + NEGATIVES)
     if len(visits.time) > most:
         dropped["over_max_samples"] = len(visits.time) - most
@@ -169,7 +169,7 @@ def _pools(maker: SessionMaker, later: Visits, *, most: int) -> tuple[Samples, f
     for number, at in enumerate(np.sort(first)[:most].tolist()):
         user = int(later.user[at])
         liked = set(later.shop[later.user == user].tolist())
-        pool = maker.pool(user, int(later.time[at]), liked, number)
+        pool = maker.pool(later.take(np.array([at])), liked, number)
         total += len(liked)
         if pool is not None:
             held += int(pool.label.sum())
@@ -200,18 +200,10 @@ def _batch(
 def asks_of(s: Samples, catalog: Catalog, behavior: Behavior, vocabulary: Vocabulary) -> Asks:
     """Return the asking side of every sample: what the profile says and nothing said in words."""
     n, users = len(s.shop), behavior.user_ids
-    places = district_places(catalog)
-    point = np.array(
-        [
-            (p.latitude, p.longitude) if (p := places.get(d)) else (np.nan, np.nan)
-            for d in behavior.user_district
-        ]
-    ).reshape(len(users), 2)
     index = {name: i for i, name in enumerate(catalog.districts)}
     district = np.array([index.get(d, -1) for d in behavior.user_district], np.int32)
     favorite = np.array([tag_bits(c) for c in behavior.favorite_categories], np.int32)
     dietary = np.array([dietary_bits(d) for d in behavior.dietary], np.int32)
-    where = np.where(s.located[:, None], point[s.user], np.nan)
     no = np.zeros(n, np.bool_)
     return Asks(
         time=s.time,
@@ -221,8 +213,8 @@ def asks_of(s: Samples, catalog: Catalog, behavior: Behavior, vocabulary: Vocabu
         district=district[s.user],
         budget_won=behavior.budgets[s.user],
         slot=slots_of(s.time),
-        latitude=where[:, 0],
-        longitude=where[:, 1],
+        latitude=s.latitude,
+        longitude=s.longitude,
         favorite_tags=favorite[s.user],
         dietary=dietary[s.user],
         category=np.full(n, -1, np.int32),

@@ -24,7 +24,7 @@ from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
 from naviyam.features.spec import HISTORY_LAG_S
 from naviyam.funnel.merge import Funnels
-from naviyam.request import CATEGORIES, Filters, RequestContext, UserProfile
+from naviyam.request import CATEGORIES, Filters, Place, RequestContext, UserProfile
 from naviyam.retrieval.filters import candidate_mask
 from naviyam.search import Funnelled, SearchRequest
 from naviyam.settings import Settings
@@ -67,7 +67,7 @@ class SessionMaker:
     def session(self, visit: Visits, number: int, avoid: set[int]) -> Samples | None:
         """Return the visit (length 1) with its negatives; None (and counted) where it was no candidate or the only one."""
         user, shop, time = int(visit.user[0]), int(visit.shop[0]), int(visit.time[0])
-        request = self._request(user, time)
+        request = self._request(visit)
         layer = self._layer(request, time)
         others = layer.rows
         if shop in set(layer.rows.tolist()):
@@ -91,9 +91,10 @@ class SessionMaker:
         weight[0] = visit.weight[0]
         return self._samples(request, user, rows, layer, label=label, weight=weight, session=number)
 
-    def pool(self, user: int, time: int, liked: set[int], number: int) -> Samples | None:
-        """Return all candidates of a user at a time, labelled by the visits that followed; None if empty."""
-        request = self._request(user, time)
+    def pool(self, visit: Visits, liked: set[int], number: int) -> Samples | None:
+        """Return all candidates at the visit (length 1), labelled by it and the user's later ones; None if empty."""
+        user, time = int(visit.user[0]), int(visit.time[0])
+        request = self._request(visit)
         layer = self._layer(request, time)
         if not len(layer.rows):
             return None
@@ -108,7 +109,8 @@ class SessionMaker:
             session=number,
         )
 
-    def _request(self, user: int, time: int) -> SearchRequest:
+    def _request(self, visit: Visits) -> SearchRequest:
+        user, time = int(visit.user[0]), int(visit.time[0])
         profile = self._behavior.profile(self._behavior.user_ids[user]) or UserProfile(user_id="")
         return SearchRequest(
             catalog_version=self._catalog.version,
@@ -118,8 +120,18 @@ class SessionMaker:
                 time=datetime.fromtimestamp(time, UTC), district=profile.district
             ),
             profile=profile,
-            place=self._places.get(profile.district or ""),
+            place=self._place(visit, profile),
             top_k=POOL,
+        )
+
+    def _place(self, visit: Visits, profile: UserProfile) -> Place | None:
+        latitude, longitude = visit.point[0].tolist()
+        if np.isnan(latitude):
+            return self._places.get(profile.district or "")
+        places = self._settings.places
+        reach_m = places.point_radius_m * places.widen[-1]
+        return Place(
+            name="", latitude=latitude, longitude=longitude, radius_m=reach_m, level="point"
         )
 
     def _layer(self, request: SearchRequest, time: int) -> Funnelled:
@@ -154,7 +166,8 @@ class SessionMaker:
         for i, row in enumerate(rows.tolist()):
             if row in at:
                 scores[i] = layer.scores[at[row]]
-        located = request.place is not None and self._rng.random() < LOCATED
+        place = request.place if self._rng.random() < LOCATED else None
+        latitude, longitude = (place.latitude, place.longitude) if place else (np.nan, np.nan)
         return Samples(
             user=np.full(n, user, np.int32),
             shop=rows,
@@ -163,7 +176,8 @@ class SessionMaker:
             weight=weight,
             session=np.full(n, session, np.int32),
             query=np.full(n, self._query(request.profile), np.int32),
-            located=np.full(n, located),
+            latitude=np.full(n, latitude),
+            longitude=np.full(n, longitude),
             open_now=self._catalog.open_now(request.context.time)[rows].astype(np.int32),
             funnel_scores=scores,
         )
