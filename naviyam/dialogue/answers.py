@@ -289,7 +289,7 @@ class Answers:
             )
             near = [Candidate(row=row, score=0.0, funnels={}) for row in rows]
             shown = present(near, view, count=HELP_SHOPS)
-        text = help_answer(kind, [_where(r) for r in shown])
+        text = help_answer(kind, [_where(r) for r in shown], place_known=where.place is not None)
         return replace(decision, text=text, shown=shown, place=where.place, help_kind=kind)
 
     def _locate(
