@@ -16,6 +16,7 @@ from naviyam.nlu.lexicon import (
     SAFE_INSIDE,
     SINGLE_SYLLABLE,
 )
+from naviyam.nlu.fuzzy import nearest_words
 from naviyam.nlu.spans import Span, overlaps
 from naviyam.text.dishes import DISHES
 from naviyam.text.spelling import VARIANTS, unify
@@ -25,13 +26,16 @@ _EATING = re.compile(
 )
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
-    r"\s?(?:집|가게|종류|음식|류)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
-    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫[어은다으]|싫$|안\s?먹[고을어는]|못\s?먹|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로|안\s?땡|안\s?좋아|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
+    r"\s?(?:집|가게|종류|음식|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
+    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
 _ALLERGY_AFTER = re.compile(
-    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
+_NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달"))
+"""Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""
+
 _ALLERGY_BEFORE = re.compile(
     r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있(?:어|어요|음|다|습니다))?[\s,.:]*$"
 )
@@ -81,6 +85,7 @@ def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
 
 
 _WORDS = _build()
+_TYPED = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]{3,}")
 _INGREDIENT = re.compile(
     "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
 )
@@ -95,6 +100,7 @@ def find_food(text: str, taken: Sequence[Span] = ()) -> tuple[Span, ...]:
     [('dietary', 'allergy:땅콩'), ('dietary', 'allergy:새우')]
     """
     mentions = _mentions(text.lower(), taken)
+    mentions += _mistyped(text.lower(), [*mentions, *taken])
     ingredients = _ingredients(text, [*mentions, *taken])
     allergies = _allergies(text, sorted([*mentions, *ingredients], key=lambda s: s.start))
     rest = [s for s in mentions if not overlaps(s.start, s.end, allergies)]
@@ -127,6 +133,20 @@ def _mentions(text: str, taken: Sequence[Span]) -> list[Span]:
         if not overlaps(start, end, taken):
             found.append(Span(key=key, value=value, start=start, end=end))
         at += len(word)
+    return found
+
+
+_CLOSE = nearest_words({w: (k, v) for words in _WORDS.values() for w, k, v in words})
+
+
+def _mistyped(text: str, taken: Sequence[Span]) -> list[Span]:
+    """Match words that are one key away from a dish (돈가쓰, 떡뽂이), where nothing else was read."""
+    found = []
+    for m in _TYPED.finditer(text):
+        if overlaps(m.start(), m.end(), taken) or (hit := _CLOSE(m.group())) is None:
+            continue
+        length, (key, value) = hit
+        found.append(Span(key=key, value=value, start=m.start(), end=m.start() + length))
     return found
 
 
@@ -167,7 +187,7 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
     out: list[Span] = []
     backwards = not any(_ALLERGY_AFTER.match(text, s.end) for s in candidates)
     for i, span in enumerate(candidates):
-        if not (
+        if span.value in _NO_ALLERGEN or not (
             _ALLERGY_AFTER.match(text, span.end)
             or (backwards and _ALLERGY_BEFORE.search(text[: span.start]))
         ):

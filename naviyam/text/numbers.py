@@ -123,6 +123,8 @@ def _part(text: str) -> float:
 
 def _is_money(text: str, m: re.Match[str]) -> bool:
     before = text[m.start() - 1] if m.start() else " "
+    if "가" <= before <= "힣" and m["man"] == "이" and m.group()[1:2] == " ":
+        return False  # a particle: 돈이 만원
     said = m.group().strip()
     has_digit = any(c.isdigit() for c in said)
     if before.isdigit() or (
