@@ -41,9 +41,6 @@ _SAFETY_INTENTS = {
 _ABOUT_A_SHOP = frozenset(
     (Intent.SHOP_INQUIRY, Intent.MENU_INQUIRY, Intent.MEAL_CARD_INQUIRY, Intent.SELECT)
 )
-_NOT_OF_A_SHOP = ("sort", "atmosphere")
-"""Asked of one shop (별점 어때?) these are questions, not wishes."""
-
 _WITHOUT_FILTERS = frozenset(
     (Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE, Intent.COMPLAINT, Intent.SELECT, Intent.SHOP_INQUIRY, Intent.HELP_NEEDED)
 )  # fmt: skip
@@ -166,7 +163,7 @@ class RuleUnderstander:
             if m := re.search(pattern, plain):
                 name = turns.last_shown[rank - 1].name
                 return Span(key="shop_name", value=name, start=m.start(), end=m.end()), rank
-        return self._shops.find(plain), None
+        return self._shops.find(plain, self._places.find(plain)), None
 
     def _find(self, plain: str, shop: Span | None) -> tuple[Span, ...]:
         taken: list[Span] = [shop] if shop else []
@@ -176,7 +173,7 @@ class RuleUnderstander:
         wishes = [
             s
             for s in find_wishes(plain)
-            if not (shop and (s.key in _NOT_OF_A_SHOP or overlaps(s.start, s.end, [shop])))
+            if not (shop and overlaps(s.start, s.end, [shop]))
         ]
         cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
         food = find_food(plain, [*taken, *cards])

@@ -22,6 +22,7 @@ _SPLIT = ("집", "가게", "카드")
 """Endings of compounds whose first part is searched as well (치킨집 -> 치킨)."""
 
 _CONTENT = frozenset(("NNG", "NNP", "NNB", "SL", "SN", "XR", "VV", "VA", "MAG", "SH"))
+_NAMING = frozenset(("NNG", "NNP", "XSN", "XPN", "SL", "SN", "SH", "NR", "MM", "XR", "JKG", "UN"))
 _KEYWORD = frozenset(("NNG", "NNP", "SL", "XR"))
 _DULL = frozenset(
     (
@@ -100,3 +101,12 @@ def tokens(text: str) -> tuple[str, ...]:
             if form.endswith(ending) and len(form) > len(ending) + 1:
                 out.append(form.removesuffix(ending))
     return tuple(out)
+
+
+def is_name(word: str) -> bool:
+    """Tell whether a word may be a name: nothing but nouns, prefixes and suffixes of nouns, or what nobody knows.
+
+    >>> is_name("할매손맛"), is_name("아직"), is_name("배고픈")
+    (True, False, False)
+    """
+    return all(tag in _NAMING for _, tag in _analyse(word))

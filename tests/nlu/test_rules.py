@@ -140,14 +140,25 @@ def test_asking_what_is_open_keeps_the_money_and_the_card_but_not_the_food() -> 
     assert wish("지금 5천원으로 갈 수 있는 열린 곳", turns).filters.budget_max == 5_000
 
 
-def test_a_new_search_keeps_allergies_and_the_place_but_not_the_rest() -> None:
+def test_a_new_search_keeps_allergies_the_place_and_the_card_but_not_the_rest() -> None:
     turns = replace(TURNS, place="관악구")
     got = wish("떡볶이 먹고 싶어", turns)
     assert got.filters.to_dict() == {
         "food_type": "떡볶이",
+        "payment_method": "meal_card",
         "location": "관악구",
         "dietary": ["allergy:땅콩"],
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["카드 없어도 되는데 떡볶이 먹고 싶어", "급식카드 안 돼도 돼 떡볶이 추천해줘", "현금으로 낼게 떡볶이집 알려줘", "급카 상관없이 떡볶이 추천"],
+)  # fmt: skip
+def test_the_card_ends_where_it_is_said_not_to_matter(text: str) -> None:
+    assert RULES.understand(text, Turns()).filters.payment_method is None
+    got = wish(text)
+    assert (got.filters.payment_method, got.filters.food_type) == (None, "떡볶이")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +168,7 @@ def test_a_new_search_keeps_allergies_and_the_place_but_not_the_rest() -> None:
         ("두 번째 거", 2, "달빛피자"),
         ("마지막 거로 할게", 2, "달빛피자"),
         ("아까 그 피자집 갈래", 2, "달빛피자"),
-        ("달빛피자 갈래", 0, "달빛피자"),
+        ("달빛피자 갈래", 2, "달빛피자"),
         ("7번 갈래", 7, None),
     ],
 )

@@ -77,6 +77,11 @@ def load_data(shared: Path, *, small_talk: int, seed: int) -> IntentData:
     )
 
 
+def known_places() -> tuple[str, ...]:
+    """Return the places that the patterns name, for rules that know no catalogue."""
+    return _SLOTS["place"]
+
+
 def _labelled(path: Path) -> Iterator[Example]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)

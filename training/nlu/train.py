@@ -19,8 +19,8 @@ class NluTraining:
 
     epochs: int = 10
     batch_size: int = 64
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-4
+    learning_rate: float = 1e-2
+    weight_decay: float = 1e-3
     small_talk: int = 3_000
     held_out: float = 0.1
     seed: int = 7
@@ -36,6 +36,7 @@ class Trained:
     temperature: float
     held_out_accuracy: float
     held_out_loss: float
+    held_out: int
 
 
 def train(
@@ -76,6 +77,7 @@ def train(
         temperature=temperature,
         held_out_accuracy=float((logits.argmax(1) == y[held]).float().mean()),
         held_out_loss=float(loss),
+        held_out=len(held),
     )
 
 
