@@ -93,7 +93,7 @@ class Nlu(Section):
     classifier: bool = True
     """False leaves the rules alone."""
 
-    ask_classifier_below: float = Field(0.8, ge=0, le=1)
+    ask_classifier_below: float = Field(0.9, ge=0, le=1)
     """Confidence of the rules under which the classifier is asked; the surer of the two then decides."""
 
 

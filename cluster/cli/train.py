@@ -38,7 +38,7 @@ def lora(
 @app.command()
 def nlu(
     ctx: typer.Context,
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    epochs: Annotated[int, typer.Option(min=1)] = 15,
     seed: int = 7,
     out: Annotated[
         str | None, typer.Option(help="Folder (default: paths.classifier).", metavar="FOLDER")

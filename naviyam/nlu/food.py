@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from naviyam.nlu.fuzzy import nearest_words
 from naviyam.nlu.lexicon import (
     CATEGORY_WORDS,
     DISH_ALIASES,
@@ -16,7 +17,6 @@ from naviyam.nlu.lexicon import (
     SAFE_INSIDE,
     SINGLE_SYLLABLE,
 )
-from naviyam.nlu.fuzzy import nearest_words
 from naviyam.nlu.spans import Span, overlaps
 from naviyam.text.dishes import DISHES
 from naviyam.text.spelling import VARIANTS, unify
@@ -31,7 +31,7 @@ _UNWANTED = re.compile(
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
 _ALLERGY_AFTER = re.compile(
-    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:들어[간가]\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면)|심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
 _NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달"))
 """Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""

@@ -60,6 +60,12 @@ def _near(a: str, b: str) -> bool:
     start = 0
     while start < min(len(a), len(b)) and a[start] == b[start]:
         start += 1
-    rest = ((a[start + 1 :], b[start:]), (a[start:], b[start + 1 :]), (a[start + 1 :], b[start + 1 :]))
-    swapped = a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
+    rest = (
+        (a[start + 1 :], b[start:]),
+        (a[start:], b[start + 1 :]),
+        (a[start + 1 :], b[start + 1 :]),
+    )
+    swapped = (
+        a[start : start + 2] == b[start : start + 2][::-1] and a[start + 2 :] == b[start + 2 :]
+    )
     return swapped or any(x == y for x, y in rest)

@@ -91,9 +91,7 @@ def _refined(understanding: Understanding, turns: Turns) -> Understanding:
 def _selected(understanding: Understanding, turns: Turns) -> Understanding:
     """Fill in the shop's name; "아까 그 치킨집" prefers the shown shop that fits the food said."""
     rank = understanding.selection
-    foods = [
-        str(e.value) for e in understanding.entities if e.entity in ("category", "food_type")
-    ]
+    foods = [str(e.value) for e in understanding.entities if e.entity in ("category", "food_type")]
     pointed = any(e.entity == "selection" for e in understanding.entities)
     if rank == 1 and pointed and foods:
         for shown in turns.last_shown:
@@ -118,7 +116,9 @@ def _carried(said: Filters, turns: Turns) -> Filters:
 
 
 def _pays_otherwise(understanding: Understanding) -> bool:
-    return any(e.entity == "payment_method" and e.value == ANY_MEANS for e in understanding.entities)
+    return any(
+        e.entity == "payment_method" and e.value == ANY_MEANS for e in understanding.entities
+    )
 
 
 def _cheapest_shown(turns: Turns) -> int | None:

@@ -127,7 +127,11 @@ class RuleUnderstander:
         text, spans, shop = reading.cleaned.original, reading.findings.spans, reading.shop
         extra: list[Span] = [shop] if shop and intent in _ABOUT_A_SHOP else []
         selection: int | None = None
-        if intent in _ABOUT_A_SHOP and shop is None and (intent is not Intent.SELECT or not reading.rank):
+        if (
+            intent in _ABOUT_A_SHOP
+            and shop is None
+            and (intent is not Intent.SELECT or not reading.rank)
+        ):
             selection, where = _selected(reading.at, reading.pointing)
             extra += where
         elif intent is Intent.SELECT:
@@ -170,11 +174,7 @@ class RuleUnderstander:
         places = [s for s in self._places.find(plain) if not overlaps(s.start, s.end, taken)]
         chosen = narrowest(tuple(places))
         taken += places
-        wishes = [
-            s
-            for s in find_wishes(plain)
-            if not (shop and overlaps(s.start, s.end, [shop]))
-        ]
+        wishes = [s for s in find_wishes(plain) if not (shop and overlaps(s.start, s.end, [shop]))]
         cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
         food = find_food(plain, [*taken, *cards])
         if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
@@ -187,6 +187,8 @@ class RuleUnderstander:
 def _without_clashes(wishes: list[Span], food: tuple[Span, ...]) -> list[Span]:
     """Drop what one word was read as twice: 중식 시간 as lunch and kitchen, 건강식 as diet and category."""
     kinds = [s for s in food if s.key in ("category", "food_type")]
+    if any(s.value == "건강식" for s in kinds):
+        wishes = [s for s in wishes if s.value != "healthy"]
     return [
         s
         for s in wishes

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naviyam.conversation import Turns
-from naviyam.nlu.layers import merge_by_confidence
+from naviyam.nlu.layers import surest
 from naviyam.nlu.resolve import refine_kind, resolve, shops_to_exclude
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.recommendation import Recommendation, ShownMenu
@@ -187,18 +187,14 @@ def test_confidence_is_low_where_nothing_matched() -> None:
     assert RULES.understand("만원 이하 치킨집 추천해줘", Turns()).confidence > 0.9
 
 
-def test_layers_merge_by_confidence_and_never_over_safety() -> None:
-    weak = Understanding(
-        intent=Intent.OUT_OF_SCOPE, confidence=0.3, filters=Filters(budget_max=5_000)
-    )
-    strong = Understanding(
-        intent=Intent.FOOD_RECOMMENDATION, confidence=0.8, decided_by="classifier"
-    )
-    merged = merge_by_confidence(weak, None, strong)
-    assert (merged.decided_by, merged.filters.budget_max) == ("classifier", 5_000)
-    assert merge_by_confidence(strong, weak) is strong
+def test_the_surest_layer_decides_and_never_over_safety() -> None:
+    weak = Understanding(intent=Intent.OUT_OF_SCOPE, confidence=0.3)
+    strong = Understanding(intent=Intent.THANKS, confidence=0.8, decided_by="classifier")
+    assert surest(weak, None, strong) is strong
+    assert surest(strong, weak) is strong
+    assert surest(replace(weak, confidence=0.8), strong).decided_by == "rules"
     safe = replace(weak, decided_by="safety", intent=Intent.HELP_NEEDED)
-    assert merge_by_confidence(safe, strong) is safe
+    assert surest(safe, strong) is safe
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -13,13 +13,17 @@ import torch
 from safetensors.numpy import save
 
 from naviyam.conversation import Turns
+from naviyam.evaluation.understanding import SETS, UtteranceSet
 from naviyam.nlu.classifier import CARD_FILE, INTENTS, KIND, WEIGHTS_FILE
 from naviyam.nlu.features import SCHEMA, marks_row, ngram_matrix
 from naviyam.nlu.rules import RuleUnderstander
-from naviyam.retrieval.encoder import load_encoder
+from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
 from training.nlu.data import IntentData, known_places, load_data
-from training.nlu.train import NluTraining, Trained, train
+from training.nlu.train import F32, NluTraining, Trained, fit_temperature, train
+
+DEVELOPMENT = (SETS / "understanding_dev.jsonl", SETS / "understanding_dev_own.jsonl")
+"""Nothing is learned from these but one number, the temperature of the confidence."""
 
 
 def run(settings: Settings, config: NluTraining, *, out: Path) -> dict[str, Any]:
@@ -32,24 +36,36 @@ def run(settings: Settings, config: NluTraining, *, out: Path) -> dict[str, Any]
     encoder = load_encoder(settings.retrieval)
     data = load_data(settings.paths.shared_data, small_talk=config.small_talk, seed=config.seed)
     _say(f"{len(data.examples)} examples: {data.parts}")
+    dense, grams = _features([e.text for e in data.examples], encoder)
+    trained = train(dense, grams, [e.intent for e in data.examples], config)
+    others = [row for path in DEVELOPMENT for row in UtteranceSet.load(path).rows]
+    x = np.concatenate(_features([row.text for row in others], encoder), axis=1)
+    temperature = fit_temperature(trained.network, x, [row.intent for row in others])
+    return _write(out, trained, temperature, data, config, encoder.name)
+
+
+def _features(texts: Sequence[str], encoder: Encoder) -> tuple[F32, F32]:
+    """Return embeddings with marks, and n-grams, of messages without a history."""
     rules = RuleUnderstander(known_places())
-    found = [rules.read(e.text, Turns()).findings for e in data.examples]
-    texts = [f.text for f in found]
+    found = [rules.read(text, Turns()).findings for text in texts]
+    plain = [f.text for f in found]
     marks = np.stack([marks_row(f) for f in found])
-    dense = np.concatenate([encoder.encode_passages(texts), marks], axis=1)
-    trained = train(dense, ngram_matrix(texts), [e.intent for e in data.examples], config)
-    return _write(out, trained, data, config, encoder.name)
+    dense = np.concatenate([encoder.encode_passages(plain), marks], axis=1)
+    return dense, ngram_matrix(plain)
 
 
 def _write(
-    out: Path, trained: Trained, data: IntentData, config: NluTraining, encoder: str
+    out: Path,
+    trained: Trained,
+    temperature: float,
+    data: IntentData,
+    config: NluTraining,
+    encoder: str,
 ) -> dict[str, Any]:
     """Write weights as float16 (the classifier adds them up in float32) and the card."""
-    tensors = {name: getattr(trained, name).astype(np.float16) for name in ("dense", "grams", "bias")}
-    weights = save(tensors)
+    weights = save({name: array.astype(np.float16) for name, array in trained.weights.items()})
     metrics = {
         "held_out_accuracy": round(trained.held_out_accuracy, 4),
-        "held_out_loss": round(trained.held_out_loss, 4),
         "held_out": trained.held_out,
     }
     digest = sha256(weights).hexdigest()
@@ -60,7 +76,8 @@ def _write(
         "encoder": encoder,
         "features": SCHEMA,
         "intents": [i.value for i in INTENTS],
-        "temperature": round(trained.temperature, 4),
+        "temperature_from": {p.name: UtteranceSet.load(p).version for p in DEVELOPMENT},
+        "temperature": round(temperature, 4),
         "data": {"sha256": data.sha256, "parts": data.parts, "licences": "small talk: korean_smalltalk_qa MIT, 3i4k CC BY-SA 4.0; read in place, not copied"},
         "training": asdict(config),
         "metrics": metrics,
