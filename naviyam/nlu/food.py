@@ -19,6 +19,7 @@ from naviyam.nlu.lexicon import (
 )
 from naviyam.nlu.spans import Span, overlaps
 from naviyam.text.dishes import DISHES
+from naviyam.text.morphemes import is_name
 from naviyam.text.spelling import VARIANTS, unify
 
 _EATING = re.compile(
@@ -27,11 +28,11 @@ _EATING = re.compile(
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
     r"\s?(?:집|가게|종류|음식|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
-    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
+    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|(?:또\s|막\s)?먹었(?!던|으면|을\s?때|니|냐|나|어\?)|(?:또\s)?먹어서|먹은\s?지|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
 _ALLERGY_AFTER = re.compile(
-    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:들어[간가]\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면)|심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
 _NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달"))
 """Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""
@@ -86,6 +87,7 @@ def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
 
 _WORDS = _build()
 _TYPED = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]{3,}")
+_A_THING = re.compile(r"(?<=[한긴단짠진운])[건걸것]$")
 _INGREDIENT = re.compile(
     "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
 )
@@ -177,7 +179,7 @@ def _ingredients(text: str, taken: Sequence[Span]) -> list[Span]:
             continue
         if not overlaps(start, m.end(), taken):
             found.append(
-                Span(key="ingredient", value=m.group().replace(" ", ""), start=start, end=m.end())
+                Span(key="ingredient", value=_A_THING.sub("거", m.group().replace(" ", "")), start=start, end=m.end())
             )
     return found
 
@@ -203,7 +205,7 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
         ]
     if not out and (m := _OTHER_ALLERGY.search(text)) and m[1] not in _NOT_FOOD:
         food = re.sub(r"(?:에|한테|가|이)$", "", m[1]) if len(m[1]) > 1 else m[1]
-        if food and food not in _NOT_FOOD:
+        if food and food not in _NOT_FOOD and is_name(food):
             at = m.start(1)
             out.append(Span(key="dietary", value=f"allergy:{food}", start=at, end=at + len(food)))
     return out
