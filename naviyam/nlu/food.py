@@ -179,7 +179,12 @@ def _ingredients(text: str, taken: Sequence[Span]) -> list[Span]:
             continue
         if not overlaps(start, m.end(), taken):
             found.append(
-                Span(key="ingredient", value=_A_THING.sub("거", m.group().replace(" ", "")), start=start, end=m.end())
+                Span(
+                    key="ingredient",
+                    value=_A_THING.sub("거", m.group().replace(" ", "")),
+                    start=start,
+                    end=m.end(),
+                )
             )
     return found
 

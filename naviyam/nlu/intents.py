@@ -183,9 +183,7 @@ _WISHES = frozenset(("food", "dietary", "companion", "party_size", "time_of_day"
 
 
 def _asked_of_shop(f: Findings) -> bool:
-    return f.shop or (
-        (f.ordinal or f.pointing) and f.refine is None and not f.has("budget_max")
-    )
+    return f.shop or ((f.ordinal or f.pointing) and f.refine is None and not f.has("budget_max"))
 
 
 _BLAME = re.compile(r"[왜웨]\s?(?:맨날|자꾸|계속|또|이렇게|이런|다)?\s?(?:똑같|같은\s?(?:데|곳|거|것|집|가게)|이상한|먼\s?데|닫힌|없는\s?(?:데|가게|곳))")  # fmt: skip

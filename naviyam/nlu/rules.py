@@ -28,7 +28,7 @@ from naviyam.request import Entity, Filters, Intent, Understanding
 from naviyam.safety.screen import InputVerdict, screen_input
 from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.emotion import emotion
-from naviyam.text.morphemes import keywords
+from naviyam.text.morphemes import keywords, respaced
 
 _SAFETY_INTENTS = {
     "rude": Intent.COMPLAINT,
@@ -99,9 +99,10 @@ class RuleUnderstander:
 
     def read(self, text: str, turns: Turns) -> Reading:
         """Return all that is found in a message, before anyone says what it wants."""
-        cleaned = normalise(text)
+        typed = normalise(text)
+        cleaned = respaced(typed)
         plain = cleaned.text
-        shop, rank = self._shop(plain, turns)
+        shop, rank = self._shop(plain, turns, respaced=cleaned is not typed)
         spans = self._find(plain, shop)
         at = ordinal(plain, len(turns.last_shown))
         rank = rank or (None if at else chosen(plain, spans, turns.last_shown))
@@ -160,14 +161,17 @@ class RuleUnderstander:
             decided_by="safety",
         )
 
-    def _shop(self, plain: str, turns: Turns) -> tuple[Span | None, int | None]:
+    def _shop(self, plain: str, turns: Turns, *, respaced: bool) -> tuple[Span | None, int | None]:
         """A shop of the last answer may be called by its name alone, and has a rank; others need a question."""
         if hit := named(plain, turns.last_shown):
             rank, pattern = hit
             if m := re.search(pattern, plain):
                 name = turns.last_shown[rank - 1].name
                 return Span(key="shop_name", value=name, start=m.start(), end=m.end()), rank
-        return self._shops.find(plain, self._places.find(plain)), None
+        shop = self._shops.find(plain, self._places.find(plain))
+        if shop is None and respaced:
+            shop = self._shops.rejoined(plain)
+        return shop, None
 
     def _find(self, plain: str, shop: Span | None) -> tuple[Span, ...]:
         taken: list[Span] = [shop] if shop else []

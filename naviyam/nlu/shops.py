@@ -7,6 +7,7 @@ question that can only be about a shop.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from naviyam.nlu.lexicon import BRANDS, CATEGORY_WORDS, ORDINARY_NAMES
 from naviyam.nlu.spans import Span, overlaps
@@ -19,91 +20,89 @@ _ABOUT_SHOP = re.compile(
     rf"{_JOSA}\s?(?:지금\s|오늘\s|내일\s|거기\s|혹시\s|주말에\s|일요일에\s|가게\s|이번\s?주\s?|[월화수목금토일]요일에?도?\s)*(?:(?:디저트|음료수?|사이드|빵|밥|면|세트|간식)\s?(?:뭐|종류|있)|브레이크|라스트|쉬나|쉬어|쉬는|쉼|값|뭐가|전번|인기\s?메뉴|세트|대표|자리|좌석|몇\s?명|몇\s?층|이사|휴일|휴무|일요일|월요일|토요일|주말|공휴일|오픈|마감|웨이팅|사람\s?많|길\s?(?:좀|알)|찾아가|와이파이|화장실|제일\s?(?:싼|맛있는|인기)\s?(?:메뉴|거)|젤\s?(?:싼|맛있는)\s?(?:메뉴|거)|(?:안\s?매운|매운|채식)\s?메뉴|뭐뭐|뭐\s?나|오늘\s?메뉴|신메뉴|어딨|몇\s?시|언제|영업|전화|번호|어디(?!\s?(?:좋|추천|없))|위치|주소|문\s?(?:열|닫)|열었|열려|닫았|닫는|여는|메뉴|가격|얼마|급식\s?카드|급카|아동\s?급식|꿈나무|카드|쉬는|휴무|맛있|어때|어떄|어떤|리뷰|별점|평점|알려|정보|가는|가려|갈래|갈게|갈거|갈까|가고|가자|먼가|멀어|먼지|착한가게|선한|뭐\s?(?:팔|있|파|맛)|뭐가|가봤|유명|배달|포장|예약|주차|있어\?|있나|있어|해\?|하나|해요|돼|되나|되나요|됩니까)"
 )
 _QUOTED = re.compile(r"[\"'“‘「]([^\"'”’」]{2,20})[\"'”’」]")
-_ENDINGS = tuple(
-    [
-        "치킨",
-        "통닭",
-        "피자",
-        "김밥",
-        "반점",
-        "각",
-        "성",
-        "루",
-        "식당",
-        "분식",
-        "버거",
-        "떡볶이",
-        "국수",
-        "국밥",
-        "칼국수",
-        "족발",
-        "보쌈",
-        "갈비",
-        "닭갈비",
-        "막국수",
-        "베이커리",
-        "제과",
-        "카페",
-        "다방",
-        "반찬",
-        "돈까스",
-        "돈가스",
-        "초밥",
-        "스시",
-        "회관",
-        "가든",
-        "순대국",
-        "냉면",
-        "만두",
-        "토스트",
-        "마라탕",
-        "짬뽕",
-        "설렁탕",
-        "해장국",
-        "감자탕",
-        "숯불구이",
-        "정육식당",
-        "푸드",
-        "키친",
-        "하우스",
-        "부엌",
-        "주방",
-        "포차",
-        "우동",
-        "샐러드",
-        "나라",
-        "천국",
-        "마을",
-        "상회",
-        "손맛",
-        "밥상",
-        "수산",
-        "곱창",
-        "찜닭",
-        "쌈밥",
-        "백반",
-        "면옥",
-        "라멘",
-        "파스타",
-        "커피",
-        "도시락",
-        "죽집",
-        "닭강정",
-        "핫도그",
-        "빙수",
-        "브런치",
-        "레스토랑",
-        "뷔페",
-        "샌드위치",
-        "삼겹살",
-        "부대찌개",
-        "순두부",
-        "짜장",
-        "찐빵",
-        "호떡",
-        "꼬치",
-        "스테이크",
-    ]
+_ENDINGS = (
+    "치킨",
+    "통닭",
+    "피자",
+    "김밥",
+    "반점",
+    "각",
+    "성",
+    "루",
+    "식당",
+    "분식",
+    "버거",
+    "떡볶이",
+    "국수",
+    "국밥",
+    "칼국수",
+    "족발",
+    "보쌈",
+    "갈비",
+    "닭갈비",
+    "막국수",
+    "베이커리",
+    "제과",
+    "카페",
+    "다방",
+    "반찬",
+    "돈까스",
+    "돈가스",
+    "초밥",
+    "스시",
+    "회관",
+    "가든",
+    "순대국",
+    "냉면",
+    "만두",
+    "토스트",
+    "마라탕",
+    "짬뽕",
+    "설렁탕",
+    "해장국",
+    "감자탕",
+    "숯불구이",
+    "정육식당",
+    "푸드",
+    "키친",
+    "하우스",
+    "부엌",
+    "주방",
+    "포차",
+    "우동",
+    "샐러드",
+    "나라",
+    "천국",
+    "마을",
+    "상회",
+    "손맛",
+    "밥상",
+    "수산",
+    "곱창",
+    "찜닭",
+    "쌈밥",
+    "백반",
+    "면옥",
+    "라멘",
+    "파스타",
+    "커피",
+    "도시락",
+    "죽집",
+    "닭강정",
+    "핫도그",
+    "빙수",
+    "브런치",
+    "레스토랑",
+    "뷔페",
+    "샌드위치",
+    "삼겹살",
+    "부대찌개",
+    "순두부",
+    "짜장",
+    "찐빵",
+    "호떡",
+    "꼬치",
+    "스테이크",
 )
 _COMPOUND = re.compile(
     rf"(?<![가-힣A-Za-z0-9])([가-힣A-Za-z0-9]{{1,12}}(?:{'|'.join(_ENDINGS)})(?:\s?[가-힣]{{2,6}}점(?!\s?(?:이|은|에)?\s?(?:어때|높|좋)))?)(?=(?:이라는|라는|에서|에|은|는|이|가|도|의|으로|로|요|점)?(?:\s|$|[?!.,]))"
@@ -123,6 +122,7 @@ _NO_SUBJECT = re.compile(
 )
 """Beginnings of words that name no shop. A shop that begins so is found by its name in the catalogue."""
 
+_NO_NAME_BEFORE = re.compile(r"그럼|그러면|근데|혹시|아니|저기|음|아|내|나|저|우리|지금|오늘|여기|거기|아직|이|그|안|못|더|또|다시|어디|뭐|[가-힣]+(?:에서|에|은|는|이랑|랑|으로)")  # fmt: skip
 _MODIFIERS = re.compile(
     r"^(?:맛있는|매운|안매운|싼|가까운|근처|학교앞|집앞|제일|그|이|저|우리|동네|저렴한|유명한|인기|무슨|어떤|다른|더|맛|좋은|괜찮은|따뜻한|뜨거운|시원한|착한|큰|작은|새로운|열린|[가-힣]{1,6}(?:는|한|운|은|던|된|되는|있는|없는))$"
 )
@@ -166,6 +166,20 @@ class ShopFinder:
             if squash(m[1]) in self._known(squash(m[1])[:2]) or _ABOUT_SHOP.match(text, m.end()):
                 return Span(key="shop_name", value=m[1], start=m.start(1), end=m.end(1))
         return self._listed(text) or self._compound(text) or self._subject(text, taken)
+
+    def rejoined(self, text: str) -> Span | None:
+        """Return a shop whose name, at the beginning, was taken apart where spaces were put in (참 맛 김밥 전화번호)."""
+        words = text.split(" ")
+        if _NO_NAME_BEFORE.fullmatch(words[0]):
+            return None
+        for count in (2, 3):
+            joined = "".join(words[:count])
+            rest = "".join(f" {word}" for word in words[count:])
+            shop = self.find(joined + rest)
+            if shop is not None and shop.start == 0 and shop.end > len("".join(words[: count - 1])):
+                lost = shop.end + (count - 1)
+                return replace(shop, end=min(lost, len(text)))
+        return None
 
     def _known(self, prefix: str) -> tuple[str, ...]:
         return self._index.get(prefix, ())

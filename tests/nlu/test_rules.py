@@ -225,9 +225,40 @@ def test_any_mixture_gives_valid_json_and_offsets(parts: list[str]) -> None:
         got = RULES.understand(text, turns)
         for e in got.entities:
             assert 0 <= e.start < e.end <= len(text)
+            assert text[e.start : e.end] == text[e.start : e.end].strip()
         assert 0 <= got.confidence <= 1
         assert Filters.from_dict(got.filters.to_dict()) == got.filters
         json.dumps(resolve(got, turns).to_dict(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("내동생이계란못먹는데빵집추천해줘", {"dietary": "계란", "category": "빵집", "companion": None}),
+        ("신림역에서초밥먹고싶어요ㅋㅋㅋㅋ", {"location": "신림역", "food_type": "초밥"}),
+        ("만오천원이하로둘이먹을피자", {"budget_max": "만오천원", "party_size": "둘이", "category": "피자"}),
+    ],
+)  # fmt: skip
+def test_missing_spaces_are_read_and_offsets_stay(text: str, said: dict[str, str | None]) -> None:
+    found = {e.entity: text[e.start : e.end] for e in RULES.understand(text, Turns()).entities}
+    assert found == {k: v for k, v in said.items() if v is not None}
+
+
+@pytest.mark.parametrize(
+    ("text", "dish"),
+    [("돈가쓰 먹고 싶어", "돈까스"), ("김치찌께 파는 데", "김치찌개"), ("떡뽂이 ㄱㄱ", "떡볶이"), ("샌드위취 먹을래", "샌드위치")],
+)  # fmt: skip
+def test_a_dish_is_known_though_a_key_is_wrong(text: str, dish: str) -> None:
+    assert RULES.understand(text, Turns()).filters.food_type == dish
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"),
+    [("피자집으로 결정", 2), ("제일 싼 데로 갈래", 2), ("춘천닭집 갈래", 1), ("피자 추천해줘", None), ("초밥 먹으러 갈래", None)],
+)  # fmt: skip
+def test_a_shop_is_chosen_by_what_it_is(text: str, rank: int | None) -> None:
+    got = wish(text)
+    assert (got.selection, got.intent is Intent.SELECT) == (rank, rank is not None)
 
 
 def test_a_long_hostile_message_costs_little() -> None:
