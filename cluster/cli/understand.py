@@ -55,16 +55,12 @@ def understand(
 
 def load_understander(session: Session) -> "LayeredUnderstander":
     """Return the layers of stage 4; they know the shops' places and names once there is a catalogue."""
-    from naviyam.errors import ConfigError
     from naviyam.nlu.layers import build_understander
     from naviyam.retrieval.encoder import load_encoder
     from naviyam.versions import current, current_version
 
-    settings, encoder = session.settings, None
-    try:
-        encoder = load_encoder(settings.retrieval)
-    except ConfigError as error:
-        session.say(f"rules alone: {error}")
+    settings = session.settings
+    encoder = load_encoder(settings.retrieval) if settings.nlu.classifier else None
     if current_version(settings.paths.catalog) is None:
         session.say(
             "no catalogue yet: names of places and shops are not known (`naviyam bootstrap`)"

@@ -4,14 +4,17 @@ Refuses to let a learned layer overrule safety or set a filter: filters are what
 layer decides otherwise, the message is read again with that intent in mind.
 """
 
+import logging
 from collections.abc import Collection
 
 from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
 from naviyam.nlu.rules import RuleUnderstander
-from naviyam.request import Understanding
-from naviyam.retrieval.encoder import Encoder
+from naviyam.request import Intent, Understanding
+from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
+
+_logger = logging.getLogger(__name__)
 
 
 class LayeredUnderstander:
@@ -37,6 +40,10 @@ class LayeredUnderstander:
         best = surest(first, second)
         if best is first or best.intent is first.intent:
             return first
+        if best.intent is Intent.OUT_OF_SCOPE and (
+            first.filters.category or first.filters.food_type
+        ):
+            return first  # a food was named: on the development sets every such word of the classifier was wrong
         return self.rules.understand(text, turns, decided=second)
 
 
@@ -47,10 +54,18 @@ def build_understander(
     place_names: Collection[str],
     shop_names: Collection[str] = (),
 ) -> LayeredUnderstander:
-    """Return the layers that are there; without an encoder or a trained classifier the rules are alone."""
+    """Return the layers that are there; without an encoder or a trained classifier the rules are alone.
+
+    Where retrieval runs elsewhere this process has no encoder; the packaged one is small enough to be loaded for this.
+    """
     classifier = None
-    if encoder is not None and settings.nlu.classifier:
-        classifier = load_classifier(settings.paths.classifier, encoder)
+    if settings.nlu.classifier:
+        if encoder is None and settings.retrieval.encoder == PACKAGED:
+            encoder = load_encoder(settings.retrieval)
+        if encoder is None:
+            _logger.warning("no intent classifier, rules alone: no encoder in this process")
+        else:
+            classifier = load_classifier(settings.paths.classifier, encoder)
     return LayeredUnderstander(
         RuleUnderstander(place_names, shop_names),
         classifier,

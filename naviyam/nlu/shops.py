@@ -165,7 +165,7 @@ class ShopFinder:
         for m in _QUOTED.finditer(text):
             if squash(m[1]) in self._known(squash(m[1])[:2]) or _ABOUT_SHOP.match(text, m.end()):
                 return Span(key="shop_name", value=m[1], start=m.start(1), end=m.end(1))
-        return self._listed(text) or self._compound(text) or self._subject(text, taken)
+        return self._listed(text, taken) or self._compound(text) or self._subject(text, taken)
 
     def rejoined(self, text: str) -> Span | None:
         """Return a shop whose name, at the beginning, was taken apart where spaces were put in (참 맛 김밥 전화번호)."""
@@ -184,7 +184,7 @@ class ShopFinder:
     def _known(self, prefix: str) -> tuple[str, ...]:
         return self._index.get(prefix, ())
 
-    def _listed(self, text: str) -> Span | None:
+    def _listed(self, text: str, taken: Sequence[Span]) -> Span | None:
         where = [i for i, c in enumerate(text) if c.isalnum()]
         bare = "".join(text[i] for i in where).lower()
         same = squash(bare)
@@ -197,7 +197,9 @@ class ShopFinder:
                 if not same.startswith(name, at):
                     continue
                 end = where[at + len(name) - 1] + 1
-                if self._plain(name, text, i, end):
+                if not any(p.start <= i and end <= p.end for p in taken) and self._plain(
+                    name, text, i, end
+                ):
                     return Span(key="shop_name", value=text[i:end], start=i, end=end)
         return None
 
