@@ -24,7 +24,7 @@ from naviyam.dialogue.pipeline import Pipeline, Ports
 from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
 from naviyam.dialogue.shops import ShopNames
 from naviyam.nlg.writer import Writer
-from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.layers import build_understander
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
@@ -99,11 +99,17 @@ class RuntimeBuilder:
     def _runtime(self, stages: Stages, wanted: DataVersions, state: State) -> Runtime:
         catalog = stages.catalog
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
-        rules = RuleUnderstander(gazetteer.names(), frozenset(catalog.names))
-        rules.understand("김밥 먹고 싶어", Turns())
+        layers = build_understander(
+            self._settings,
+            self._encoder,
+            place_names=gazetteer.names(),
+            shop_names=frozenset(catalog.names),
+        )
+        for text in ("김밥 먹고 싶어", "그건 좀 그래"):  # the second asks every layer
+            layers.understand(text, Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
-            understander=LocalUnderstander(rules),
+            understander=LocalUnderstander(layers),
             retriever=retriever,
             funnels=funnels,
             ranker=ranker,

@@ -35,6 +35,12 @@ class Paths(Section):
     adapters: Path = Path("adapters")
     """LoRA adapters that come with the repository."""
 
+    classifier: Path = Path("models/nlu")
+    """The intent classifier that comes with the repository (`naviyam train nlu` makes it again)."""
+
+    shared_data: Path = Path("../shared/data")
+    """Public data read in place where it lies; what needs it is left out, and says so, where it does not."""
+
     @property
     def catalog(self) -> Path:
         return self.state / "catalog"
@@ -79,6 +85,16 @@ class Places(Section):
     """Factors on the radius tried in order until enough shops fit."""
 
     enough: int = Field(3, ge=1)
+
+
+class Nlu(Section):
+    """Stage 4: when which layer is asked."""
+
+    classifier: bool = True
+    """False leaves the rules alone."""
+
+    ask_classifier_below: float = Field(0.9, ge=0, le=1)
+    """Confidence of the rules under which the classifier is asked; the surer of the two then decides."""
 
 
 class Retrieval(Section):
@@ -234,6 +250,7 @@ class Settings(Section):
     paths: Paths = Paths()
     meal_card: MealCardRules = MealCardRules()
     places: Places = Places()
+    nlu: Nlu = Nlu()
     retrieval: Retrieval = Retrieval()
     funnel: Funnel = Funnel()
     ranker_training: RankerTraining = RankerTraining()

@@ -34,7 +34,7 @@ def evaluate_search(session: Session, *, count: int, seed: int) -> dict[str, Any
     from naviyam.clock import SystemClock
     from naviyam.conversation import Turns
     from naviyam.evaluation.language import on_topic
-    from naviyam.nlu.rules import RuleUnderstander
+    from naviyam.nlu.layers import build_understander
     from naviyam.request import Place, RequestContext, UserProfile
     from naviyam.retrieval.encoder import load_encoder
     from naviyam.retrieval.index import Index
@@ -48,7 +48,9 @@ def evaluate_search(session: Session, *, count: int, seed: int) -> dict[str, Any
     encoder = load_encoder(settings.retrieval)
     index = Index.open(settings.paths.index, catalog, encoder, settings.retrieval)
     retriever = HybridRetriever(catalog, index, encoder, settings)
-    understander = RuleUnderstander(Gazetteer.load(folder).names(), catalog.names)
+    understander = build_understander(
+        settings, encoder, place_names=Gazetteer.load(folder).names(), shop_names=catalog.names
+    )
     latitude, longitude = choose_point(catalog)
     here = Place(
         name="",
