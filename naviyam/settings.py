@@ -94,8 +94,22 @@ class Retrieval(Section):
     rrf_k: float = 60.0
     lexical_weight: float = 1.0
     dense_weight: float = 1.0
-    exact_up_to: int = 200_000
-    """Rows up to which the index is exact (IndexFlatIP); above, HNSW."""
+    exact_up_to: int = Field(50_000, ge=0)
+    """Shops up to which every search is exact."""
+
+    ivf_from: int = Field(2_000_000, ge=0)
+    """Shops from which the index is an IVF; between the two it is an HNSW graph."""
+
+    direct_up_to: int = Field(50_000, ge=0)
+    """Where a filter leaves at most so many shops, they are compared one by one and exactly."""
+
+    ivf_probe: int = Field(32, ge=1)
+    """Lists of an IVF that an unfiltered search reads."""
+
+    hnsw_links: int = Field(32, ge=4)
+    hnsw_build: int = Field(120, ge=4)
+    hnsw_search: int = Field(128, ge=4)
+    """Candidates that a walk of the graph keeps, unfiltered; `hnsw_build` those while it is built."""
 
 
 class Funnel(Section):
