@@ -91,9 +91,11 @@ class Retrieval(Section):
     passage_prefix: str = ""
     threads: int = Field(1, ge=1)
     top_k: int = Field(20, ge=1, le=200)
-    rrf_k: float = 60.0
     lexical_weight: float = 1.0
-    dense_weight: float = 1.0
+    dense_weight: float = 0.5
+    near_weight: float = 0.2
+    """Shares of words, meaning and nearness in a shop's score; tuned on the development part of `retrieval_queries`."""
+
     exact_up_to: int = Field(50_000, ge=0)
     """Shops up to which every search is exact."""
 
@@ -103,12 +105,12 @@ class Retrieval(Section):
     direct_up_to: int = Field(50_000, ge=0)
     """Where a filter leaves at most so many shops, they are compared one by one and exactly."""
 
-    ivf_probe: int = Field(32, ge=1)
+    ivf_probe: int = Field(128, ge=1)
     """Lists of an IVF that an unfiltered search reads."""
 
     hnsw_links: int = Field(32, ge=4)
     hnsw_build: int = Field(120, ge=4)
-    hnsw_search: int = Field(128, ge=4)
+    hnsw_search: int = Field(512, ge=4)
     """Candidates that a walk of the graph keeps, unfiltered; `hnsw_build` those while it is built."""
 
 

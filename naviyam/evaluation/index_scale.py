@@ -23,12 +23,15 @@ Mask = npt.NDArray[np.bool_]
 
 K = 20
 BATCH = 64
-SHARES = (0.5, 0.1, 0.05, 0.01, 0.001)
+SHARES = (0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
 """Shares of all rows that random filters leave; a filter of exactly `K` rows comes on top."""
 
 _UNLIKE = "unlike 10 %"
-_EFFORT: Mapping[Kind, tuple[int, ...]] = {"hnsw": (32, 64, 128, 256), "ivf": (4, 8, 16, 32, 64)}
-_INSIDE_SHARE = 0.01
+_EFFORT: Mapping[Kind, tuple[int, ...]] = {
+    "hnsw": (64, 128, 256, 512, 1_024),
+    "ivf": (8, 32, 64, 128, 256),
+}
+_INSIDE_SHARE = 0.05
 """Filters that leave less are not searched inside the index: a walk would visit most of the graph."""
 
 _POST = 5
@@ -79,6 +82,8 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
+    """All of one size."""
+
     built: tuple[Built, ...]
     efforts: tuple[Effort, ...]
     filtered: tuple[Filtered, ...]

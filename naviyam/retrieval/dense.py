@@ -28,6 +28,10 @@ _GATHER_ROWS = 4_096
 _SPARE = 2
 """So many times `k` are taken from an approximate index: its 16-bit scores only choose, full ones order."""
 
+_SAMPLE = 2_048
+_SUSPECT = 4.0
+"""A sample may hold so many times its share of better rows before the search is done again exactly."""
+
 _GPU_MOST = 2_048
 """The most neighbours that a FAISS GPU index returns."""
 
@@ -71,8 +75,15 @@ class Dense:
         if self._gpu is not None:
             hits = self._search_gpu(query, mask, k)
         elif self._ann is not None and len(allowed) > self._direct_up_to:
-            hits = self._search_ann(self._ann, query, mask, len(allowed), k)
+            hits = self._search_ann(self._ann, query, mask, allowed, k)
         return hits or self._search_direct(query, allowed, k)
+
+    def cosines(
+        self, query: npt.NDArray[np.float32], rows: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.float32]:
+        """Return the cosine of `query` and each of `rows`."""
+        out: npt.NDArray[np.float32] = self.vectors[rows] @ query
+        return out
 
     def _search_direct(
         self, query: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64], k: int
@@ -92,15 +103,35 @@ class Dense:
         ann: Ann,
         query: npt.NDArray[np.float32],
         mask: npt.NDArray[np.bool_],
-        allowed: int,
+        allowed: npt.NDArray[np.int64],
         k: int,
     ) -> Hits | None:
-        """Search with the filter inside the index; None where it found fewer than `k`."""
-        whole = allowed == len(mask)
-        wanted = min(_SPARE * k, allowed)
-        rows = ann.search(query[None, :], wanted, mask=None if whole else mask, allowed=allowed)[0]
-        rows = np.sort(rows[rows >= 0])
-        return None if len(rows) < k else self._search_direct(query, rows, k)
+        """Search with the filter inside the index; None where it found fewer than `k` or plainly not the best."""
+        whole = len(allowed) == len(mask)
+        wanted = min(_SPARE * k, len(allowed))
+        found = ann.search(
+            query[None, :], wanted, mask=None if whole else mask, allowed=len(allowed)
+        )[0]
+        found = np.sort(found[found >= 0])
+        if len(found) < k:
+            return None
+        rows, scores = self._search_direct(query, found, k)
+        return None if not whole and self._missed(query, allowed, scores) else (rows, scores)
+
+    def _missed(
+        self,
+        query: npt.NDArray[np.float32],
+        allowed: npt.NDArray[np.int64],
+        scores: npt.NDArray[np.float32],
+    ) -> bool:
+        """Tell by a sample of the allowed rows whether many are better than the last that was found.
+
+        A filter that goes against the query (only 한식 for "피자") leads a walk among rows that do not count; then
+        the sample holds far more than its share of better rows.
+        """
+        sample = allowed[:: max(1, len(allowed) // _SAMPLE)]
+        better = int((self.vectors[sample] @ query > scores[-1]).sum())
+        return better > _SUSPECT * (len(scores) * len(sample) / len(allowed) + 2)
 
     def _search_gpu(
         self, query: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_], k: int

@@ -70,8 +70,10 @@ class Index:
         for start in range(0, catalog.size, _CHUNK):
             part = documents[start : start + _CHUNK]
             vectors[start : start + len(part)] = encoder.encode_passages(part)
-            names = catalog.names[start : start + len(part)]
-            terms += [document_terms(text, name) for text, name in zip(part, names, strict=True)]
+            terms += [
+                document_terms(text, catalog.names[row], (menu.name for menu in catalog.menus(row)))
+                for row, text in enumerate(part, start=start)
+            ]
             if progress is not None:
                 progress(start + len(part), catalog.size)
         card = IndexCard(
