@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,15 @@ def _efforts(
     for effort in _EFFORT[kind]:
         tuned = ann.tuned(settings.model_copy(update={key: effort}))
         found = list(tuned.search(queries, K))
-        times = _times(lambda query, tuned=tuned: tuned.search(query[None, :], K), queries)
+        times = _times(partial(_one, tuned), queries)
         out.append(
             Effort(rows=ann.rows, kind=kind, effort=effort, recall_at_20=_recall(found, truth), p50_ms=_ms(times, 50))
         )  # fmt: skip
     return out
+
+
+def _one(ann: Ann, query: Vectors) -> object:
+    return ann.search(query[None, :], K)
 
 
 def _filters(

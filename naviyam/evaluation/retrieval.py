@@ -31,6 +31,8 @@ class Quality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
+    """A mean and its 95 % bounds."""
+
     mean: float
     low: float
     high: float
@@ -58,6 +60,7 @@ def quality(rows: Rows, grades: npt.NDArray[np.int8]) -> Quality:
 
 
 def values(found: Sequence[Quality], metric: str) -> Scores:
+    """Return one figure of every query [q]."""
     return np.array([getattr(q, metric) for q in found], np.float64)
 
 

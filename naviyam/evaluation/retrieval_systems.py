@@ -7,7 +7,6 @@ service's search filters first; the plain one takes its best hundred and filters
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-
 from naviyam.catalog.gazetteer import Gazetteer
 from naviyam.catalog.store import Catalog
 from naviyam.clock import SEOUL

@@ -19,12 +19,6 @@ from naviyam.settings import Retrieval
 VECTORS = "embeddings.npy"
 IndexKind = Literal["exact", "hnsw", "ivf"]
 
-_GATHER_SHARE = 0.25
-"""Below this share of rows, copying them out beats a product over everything."""
-
-_GATHER_ROWS = 4_096
-"""Rows copied out at once: 8 MB of 512 numbers stay in the cache until they are multiplied."""
-
 _SPARE = 2
 """So many times `k` are taken from an approximate index: its 16-bit scores only choose, full ones order."""
 
@@ -52,7 +46,8 @@ class Dense:
     def __init__(
         self, vectors: npt.NDArray[np.float32], settings: Retrieval, *, ann: Ann | None = None
     ) -> None:
-        self.vectors = vectors
+        self.vectors = vectors if vectors.flags.c_contiguous else np.ascontiguousarray(vectors)
+        faiss.omp_set_num_threads(settings.threads)
         self.kind = index_kind(len(vectors), settings)
         self._direct_up_to = settings.direct_up_to
         self._gpu: Any = None
@@ -79,24 +74,28 @@ class Dense:
         return hits or self._search_direct(query, allowed, k)
 
     def cosines(
-        self, query: npt.NDArray[np.float32], rows: npt.NDArray[np.int32]
+        self, query: npt.NDArray[np.float32], rows: npt.NDArray[np.integer[Any]]
     ) -> npt.NDArray[np.float32]:
-        """Return the cosine of `query` and each of `rows`."""
-        out: npt.NDArray[np.float32] = self.vectors[rows] @ query
+        """Return the cosine of `query` and each of `rows`.
+
+        By FAISS, not by BLAS: rows are read where they lie, and no pool of threads waits for a busy core (measured on
+        two loaded cores, 5,000 of 50,000 rows: 1 ms against 8 ms, or 34 ms where BLAS may use both).
+        """
+        out = np.empty(len(rows), np.float32)
+        if len(rows):
+            told, ids = np.ascontiguousarray(query), np.ascontiguousarray(rows, np.int64)
+            faiss.fvec_inner_products_by_idx(
+                faiss.swig_ptr(out), faiss.swig_ptr(told), faiss.swig_ptr(self.vectors),
+                faiss.swig_ptr(ids), len(told), 1, len(ids),
+            )  # fmt: skip
         return out
 
     def _search_direct(
         self, query: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64], k: int
     ) -> Hits:
-        if len(allowed) < _GATHER_SHARE * len(self.vectors):
-            scores = np.empty(len(allowed), np.float32)
-            for at in range(0, len(allowed), _GATHER_ROWS):
-                part = slice(at, at + _GATHER_ROWS)
-                np.dot(self.vectors[allowed[part]], query, out=scores[part])
-        else:
-            scores = (self.vectors @ query)[allowed]
+        scores = self.cosines(query, allowed)
         best = top(scores, k)
-        return allowed[best].astype(np.int32), scores[best].astype(np.float32)
+        return allowed[best].astype(np.int32), scores[best]
 
     def _search_ann(
         self,
@@ -130,7 +129,7 @@ class Dense:
         the sample holds far more than its share of better rows.
         """
         sample = allowed[:: max(1, len(allowed) // _SAMPLE)]
-        better = int((self.vectors[sample] @ query > scores[-1]).sum())
+        better = int((self.cosines(query, sample) > scores[-1]).sum())
         return better > _SUSPECT * (len(scores) * len(sample) / len(allowed) + 2)
 
     def _search_gpu(

@@ -1,7 +1,8 @@
 """What a child means by words that hardly stand on a menu: moods, temperatures, occasions, families of dishes.
 
 Data and one look-up. A stem of two syllables or more counts wherever it stands in the squashed query, one of a
-single syllable only as a morpheme. A word that several stems name weighs as often: 짬뽕 is both 매콤 and 면.
+single syllable only as a morpheme. The longest stem takes its letters: 안매운 is not also 매운. A word that several
+groups of stems name weighs as often: 짬뽕 is both 매콤 and 면.
 """
 
 from collections import Counter
@@ -53,7 +54,9 @@ _STEMS: Mapping[str, str] = {
     "새콤 상큼 입맛": _SOUR,
     "고소": "콩국수 들깨 두부 청국장 순두부 비지",
     "담백 슴슴 깔끔": _PLAIN,
-    "순한 안매운 순하": _MILD,
+    "순한 순하 안매운 안매워 안맵 매운거못 매운걸못": _MILD,
+    "국물없 국물말": "덮밥 비빔밥 볶음밥 김밥 돈까스",
+    "고기없 고기안 고기말": "비빔밥 보리밥 두부 나물 청국장",
     "쫄깃 쫀득 면발": "칼국수 냉면 쫄면 밀면 수제비 우동 국수",
     "부드러 부드럽 말랑": "죽 순두부 두부 연두부 카스테라",
     "든든 배부르 배터 푸짐 많이주 양많 배불": _FULL,
@@ -99,16 +102,19 @@ MEANT: Mapping[str, tuple[str, ...]] = {
 """Stem in the squashed spelling -> words that stand on menus and among kinds of shop."""
 
 
+_LONGEST_FIRST = sorted((stem for stem in MEANT if len(stem) > 1), key=lambda s: (-len(s), s))
+
+
 def meant_words(query: str, morphemes: Iterable[str]) -> Counter[str]:
-    """Return the words meant by a query, and how many of its stems mean each.
+    """Return the words meant by a query, and how many groups of its stems mean each.
 
     >>> meant_words("매콤한 면", ("매콤하", "면"))["짬뽕"]
     2
     """
     plain, alone = squash(query), frozenset(morphemes)
-    groups = {
-        meant
-        for stem, meant in MEANT.items()
-        if (stem in plain if len(stem) > 1 else stem in alone)
-    }
+    groups = {m: None for stem, m in MEANT.items() if len(stem) == 1 and stem in alone}
+    for stem in _LONGEST_FIRST:
+        if stem in plain:
+            groups[MEANT[stem]] = None
+            plain = plain.replace(stem, " ")
     return Counter(word for meant in groups for word in meant)

@@ -20,6 +20,7 @@ from naviyam.retrieval.expansions import MEANT, meant_words
 from naviyam.retrieval.near_terms import NearTerms
 from naviyam.retrieval.words import DISH_KINDS
 from naviyam.text.clean import squash
+from naviyam.text.dishes import DISHES
 from naviyam.text.morphemes import tokens
 
 TERMS, POSTINGS = "terms.json", "postings.npz"
@@ -29,6 +30,9 @@ _PAIR_WEIGHT = 0.35
 
 _MEANT_WEIGHT, _KIND_WEIGHT, _NEAR_WEIGHT = 0.8, 0.5, 0.9
 """Beside a word that was said (1): one that a mood means, the kind of shop that sells a dish, a corrected one."""
+
+_BESIDE_DISH = 0.4
+"""A word that a mood means, where a dish was named as well: 매콤한 떡볶이 is 떡볶이 first."""
 
 _MEANT_MOST = 12
 """Dishes that stand for a mood in the sentence that is embedded."""
@@ -104,8 +108,9 @@ class Lexical:
         said |= {term: _NEAR_WEIGHT * alike for term, alike in near.values()}
         weights = {pair: 1.0 for word in tokens(text) for pair in _pairs(squash(word))} | said
         meant = meant_words(sentence, said)
+        share = _BESIDE_DISH if DISHES & said.keys() else _MEANT_WEIGHT
         for word, stems in meant.items():
-            weights.setdefault(word, _MEANT_WEIGHT * stems)
+            weights[word] = weights.get(word, 0.0) + share * stems
         for kind in (kind for word in said for kind in DISH_KINDS.get(word, ())):
             weights.setdefault(kind, _KIND_WEIGHT)
         dishes = [word for word, _ in meant.most_common(_MEANT_MOST)]
