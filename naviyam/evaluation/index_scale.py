@@ -10,33 +10,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from naviyam.evaluation.index_filters import Filtered, measure_filters
+from naviyam.evaluation.index_served import K, Vectors, ms, recall, served, times
 from naviyam.retrieval.ann import FILE, Ann, Kind
 from naviyam.retrieval.dense import Dense, top
 from naviyam.settings import Retrieval
 
-Vectors = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-
-K = 20
 BATCH = 64
-SHARES = (0.5, 0.2, 0.1, 0.05, 0.01, 0.001)
-"""Shares of all rows that random filters leave; a filter of exactly `K` rows comes on top."""
-
-_UNLIKE = "unlike 10 %"
 _EFFORT: Mapping[Kind, tuple[int, ...]] = {
     "hnsw": (64, 128, 256, 512, 1_024),
     "ivf": (8, 32, 64, 128, 256),
 }
-_INSIDE_SHARE = 0.05
-"""Filters that leave less are not searched inside the index: a walk would visit most of the graph."""
-
-_POST = 5
-"""The plain way takes so many times `K` first and filters afterwards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +50,6 @@ class Effort:
     kind: str
     effort: int
     recall_at_20: float
-    p50_ms: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filtered:
-    """One filter, one strategy: `service` is what serves, `inside` the index alone, `after` filters what it found."""
-
-    rows: int
-    kind: str
-    mask: str
-    allowed: int
-    strategy: str
-    recall_at_20: float
-    least_found: int
-    """The fewest of the `min(K, allowed)` shops that any query got."""
-
     p50_ms: float
 
 
@@ -133,7 +105,7 @@ def measure(
         ann, load_s, size = _reloaded(ann, settings, folder)
         built.append(_built(ann, vectors, queries, truth, settings, (build_s, load_s, size)))
         efforts += _efforts(ann, kind, queries, truth, settings)
-        filtered += _filters(ann, kind, vectors, queries, cosines, settings, seed=seed)
+        filtered += measure_filters(ann, kind, vectors, queries, cosines, settings, seed=seed)
     return Measured(built=tuple(built), efforts=tuple(efforts), filtered=tuple(filtered))
 
 
@@ -148,7 +120,7 @@ def _cosines(vectors: Vectors, queries: Vectors) -> Vectors:
 def _exact(vectors: Vectors, queries: Vectors, settings: Retrieval) -> Built:
     dense = Dense(vectors, settings.model_copy(update={"exact_up_to": len(vectors)}))
     every = np.ones(len(vectors), np.bool_)
-    times = _times(lambda query: dense.search(query, every, K), queries)
+    taken = times(lambda query: dense.search(query, every, K), queries)
     began = time.perf_counter()
     batch = _cosines(vectors, queries[:BATCH])
     for row in batch:
@@ -156,7 +128,7 @@ def _exact(vectors: Vectors, queries: Vectors, settings: Retrieval) -> Built:
     batch_s = time.perf_counter() - began
     return Built(
         rows=len(vectors), kind="exact", build_s=0.0, load_s=0.0, index_bytes=0,
-        p50_ms=_ms(times, 50), p95_ms=_ms(times, 95),
+        p50_ms=ms(taken, 50), p95_ms=ms(taken, 95),
         batch_ms=round(batch_s * 1_000 / len(batch), 3), recall_at_20=1.0,
     )  # fmt: skip
 
@@ -169,26 +141,19 @@ def _built(
     settings: Retrieval,
     costs: tuple[float, float, int],
 ) -> Built:
-    dense = _served(ann, vectors, settings)
+    dense = served(ann, vectors, settings)
     every = np.ones(len(vectors), np.bool_)
     found = [dense.search(query, every, K)[0] for query in queries]
-    times = _times(lambda query: dense.search(query, every, K), queries)
+    taken = times(lambda query: dense.search(query, every, K), queries)
     began = time.perf_counter()
     ann.search(queries[:BATCH], K)
     batch_s = time.perf_counter() - began
     build_s, load_s, size = costs
     return Built(
         rows=len(vectors), kind=ann.kind, build_s=round(build_s, 1), load_s=round(load_s, 2), index_bytes=size,
-        p50_ms=_ms(times, 50), p95_ms=_ms(times, 95),
-        batch_ms=round(batch_s * 1_000 / len(queries[:BATCH]), 3), recall_at_20=_recall(found, truth),
+        p50_ms=ms(taken, 50), p95_ms=ms(taken, 95),
+        batch_ms=round(batch_s * 1_000 / len(queries[:BATCH]), 3), recall_at_20=recall(found, truth),
     )  # fmt: skip
-
-
-def _served(ann: Ann, vectors: Vectors, settings: Retrieval, **changes: Any) -> Dense:
-    """Return the index as the service would use it if the size asked for its kind."""
-    ivf_from = 0 if ann.kind == "ivf" else len(vectors) + 1
-    update = {"exact_up_to": 0, "ivf_from": ivf_from, **changes}
-    return Dense(vectors, settings.model_copy(update=update), ann=ann)
 
 
 def _reloaded(ann: Ann, settings: Retrieval, folder: Path | None) -> tuple[Ann, float, int]:
@@ -215,95 +180,12 @@ def _efforts(
     for effort in _EFFORT[kind]:
         tuned = ann.tuned(settings.model_copy(update={key: effort}))
         found = list(tuned.search(queries, K))
-        times = _times(partial(_one, tuned), queries)
+        taken = times(partial(_one, tuned), queries)
         out.append(
-            Effort(rows=ann.rows, kind=kind, effort=effort, recall_at_20=_recall(found, truth), p50_ms=_ms(times, 50))
+            Effort(rows=ann.rows, kind=kind, effort=effort, recall_at_20=recall(found, truth), p50_ms=ms(taken, 50))
         )  # fmt: skip
     return out
 
 
 def _one(ann: Ann, query: Vectors) -> object:
     return ann.search(query[None, :], K)
-
-
-def _filters(
-    ann: Ann,
-    kind: Kind,
-    vectors: Vectors,
-    queries: Vectors,
-    cosines: Vectors,
-    settings: Retrieval,
-    *,
-    seed: int,
-) -> list[Filtered]:
-    service = _served(ann, vectors, settings)
-    inside = _served(ann, vectors, settings, direct_up_to=0)
-    out = []
-    for name, masks in _masks(cosines, seed=seed):
-        allowed = int(masks[0].sum())
-        wanted = min(K, allowed)
-        truth = [np.flatnonzero(m)[top(c[m], wanted)] for c, m in zip(cosines, masks, strict=False)]
-        strategies = [("service", service)]
-        if allowed >= _INSIDE_SHARE * len(vectors):
-            strategies.append(("inside", inside))
-        for strategy, dense in strategies:
-            found, times = [], []
-            for query, mask in zip(queries, masks, strict=False):
-                began = time.perf_counter()
-                found.append(dense.search(query, mask, K)[0])
-                times.append(time.perf_counter() - began)
-            out.append(_filtered(ann, kind, name, allowed, strategy, (found, truth, times)))
-        found, times = [], []
-        for query, mask in zip(queries, masks, strict=False):
-            began = time.perf_counter()
-            rows = ann.search(query[None, :], _POST * K)[0]
-            found.append(rows[mask[rows]][:K])
-            times.append(time.perf_counter() - began)
-        out.append(_filtered(ann, kind, name, allowed, "after", (found, truth, times)))
-    return out
-
-
-def _filtered(
-    ann: Ann, kind: Kind, name: str, allowed: int, strategy: str, outcome: tuple[Any, Any, Any]
-) -> Filtered:
-    found, truth, times = outcome
-    return Filtered(
-        rows=ann.rows, kind=kind, mask=name, allowed=allowed, strategy=strategy,
-        recall_at_20=_recall(found, truth), least_found=min(len(f) for f in found), p50_ms=_ms(times, 50),
-    )  # fmt: skip
-
-
-def _masks(cosines: Vectors, *, seed: int) -> list[tuple[str, list[Mask]]]:
-    """Return named filters, one mask a query: random shares, exactly `K` rows, and the tenth least like the query."""
-    rng = np.random.default_rng(seed)
-    count, size = cosines.shape
-    out: list[tuple[str, list[Mask]]] = []
-    for name, allowed in [
-        *((f"{share:.1%}", max(K, int(share * size))) for share in SHARES), (f"{K} rows", K),
-    ]:  # fmt: skip
-        mask = np.zeros(size, np.bool_)
-        mask[rng.choice(size, allowed, replace=False)] = True
-        out.append((name, [mask] * count))
-    tenth = size // 10
-    unlike = [row <= np.partition(row, tenth)[tenth] for row in cosines[:20]]
-    out.append((_UNLIKE, unlike))
-    return out
-
-
-def _times(search: Callable[[Vectors], object], queries: Vectors) -> list[float]:
-    search(queries[0])
-    times = []
-    for query in queries:
-        began = time.perf_counter()
-        search(query)
-        times.append(time.perf_counter() - began)
-    return times
-
-
-def _recall(found: Any, truth: Any) -> float:
-    shares = [np.isin(t, f).mean() for f, t in zip(found, truth, strict=True)]
-    return round(float(np.mean(shares)), 4)
-
-
-def _ms(seconds: list[float], percent: float) -> float:
-    return round(float(np.percentile(seconds, percent)) * 1_000, 3)

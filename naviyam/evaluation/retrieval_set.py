@@ -60,7 +60,7 @@ class LabelledQuery:
 def load_queries() -> tuple[tuple[LabelledQuery, ...], str]:
     """Return the queries and the set's version."""
     found = load_set(NAME)
-    return tuple(_query(record) for record in found.records), found.version
+    return tuple(read_query(record) for record in found.records), found.version
 
 
 def grades(query: LabelledQuery, catalog: Catalog) -> Grades:
@@ -106,7 +106,12 @@ def _allowed(query: LabelledQuery, catalog: Catalog) -> Mask:
     return out
 
 
-def _query(record: Mapping[str, Any]) -> LabelledQuery:
+def read_query(record: Mapping[str, Any]) -> LabelledQuery:
+    """Return a record of the set as a query.
+
+    Raises:
+        InputError: it holds a key that no rule or wish knows.
+    """
     must = record.get("must", {})
     if unknown := set(must) - _MUST:
         raise InputError(f"{record['id']}: must holds {sorted(unknown)}; it knows {sorted(_MUST)}")

@@ -102,7 +102,8 @@ MEANT: Mapping[str, tuple[str, ...]] = {
 """Stem in the squashed spelling -> words that stand on menus and among kinds of shop."""
 
 
-_LONGEST_FIRST = sorted((stem for stem in MEANT if len(stem) > 1), key=lambda s: (-len(s), s))
+LONG_STEMS = sorted((stem for stem in MEANT if len(stem) > 1), key=lambda s: (-len(s), s))
+"""Stems of two syllables and more, the longest first."""
 
 
 def meant_words(query: str, morphemes: Iterable[str]) -> Counter[str]:
@@ -113,7 +114,7 @@ def meant_words(query: str, morphemes: Iterable[str]) -> Counter[str]:
     """
     plain, alone = squash(query), frozenset(morphemes)
     groups = {m: None for stem, m in MEANT.items() if len(stem) == 1 and stem in alone}
-    for stem in _LONGEST_FIRST:
+    for stem in LONG_STEMS:
         if stem in plain:
             groups[MEANT[stem]] = None
             plain = plain.replace(stem, " ")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from naviyam.errors import ArtifactError
 from naviyam.retrieval.dense import Hits, top
-from naviyam.retrieval.expansions import MEANT, meant_words
+from naviyam.retrieval.expansions import LONG_STEMS, meant_words
 from naviyam.retrieval.near_terms import NearTerms
 from naviyam.retrieval.words import DISH_KINDS
 from naviyam.text.clean import squash
@@ -104,9 +104,10 @@ class Lexical:
         """Return what a query asks of this index."""
         near = {word: found for word in text.split() if (found := self._corrected(word))}
         sentence = " ".join(near[w][0] if w in near else w for w in text.split())
-        said = dict.fromkeys(tokens(text), 1.0)
+        morphemes = tokens(text)
+        said = dict.fromkeys(morphemes, 1.0)
         said |= {term: _NEAR_WEIGHT * alike for term, alike in near.values()}
-        weights = {pair: 1.0 for word in tokens(text) for pair in _pairs(squash(word))} | said
+        weights = {pair: 1.0 for word in morphemes for pair in _pairs(word)} | said
         meant = meant_words(sentence, said)
         share = _BESIDE_DISH if DISHES & said.keys() else _MEANT_WEIGHT
         for word, stems in meant.items():
@@ -119,9 +120,10 @@ class Lexical:
     def _corrected(self, word: str) -> tuple[str, float] | None:
         """Return the known term for a word that is unknown, also in its parts, and how alike they are."""
         plain = squash(word)
+        if plain in self._term or any(stem in plain for stem in LONG_STEMS):
+            return None
         parts = tokens(word)
-        known = parts and all(part in self._term and len(part) > 1 for part in parts)
-        if known or plain in self._term or any(s in plain for s in MEANT if len(s) > 1):
+        if parts and all(part in self._term and len(part) > 1 for part in parts):
             return None
         return self._near.nearest(plain)
 

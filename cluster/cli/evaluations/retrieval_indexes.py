@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from cluster.cli.evaluations.scale import Scale
 from cluster.cli.session import Session
-from naviyam.evaluation.index_scale import Built, Effort, Filtered, Measured, grown, measure
+from naviyam.evaluation.index_filters import Filtered
+from naviyam.evaluation.index_scale import Built, Effort, Measured, grown, measure
 from naviyam.evaluation.section import Plot, Table
 
 _FULL = (100_000, 1_000_000)
