@@ -124,7 +124,8 @@ def _empty_hnsw(vectors: npt.NDArray[np.float32], settings: Retrieval) -> Any:
 
 def _empty_ivf(vectors: npt.NDArray[np.float32], settings: Retrieval) -> Any:
     count, dimension = vectors.shape
-    lists = 2 ** max(2, round(math.log2(_LISTS_PER_ROOT * math.sqrt(count))))
+    wished, most = _LISTS_PER_ROOT * math.sqrt(count), max(count / _TRAIN_PER_LIST, 1)
+    lists = 2 ** min(round(math.log2(wished)), int(math.log2(most)))
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension),
         dimension,

@@ -31,7 +31,7 @@ _PAIR_WEIGHT = 0.35
 _MEANT_WEIGHT, _KIND_WEIGHT, _NEAR_WEIGHT = 0.8, 0.5, 0.9
 """Beside a word that was said (1): one that a mood means, the kind of shop that sells a dish, a corrected one."""
 
-_BESIDE_DISH = 0.4
+_BESIDE_DISH = 0.2
 """A word that a mood means, where a dish was named as well: 매콤한 떡볶이 is 떡볶이 first."""
 
 _MEANT_MOST = 12

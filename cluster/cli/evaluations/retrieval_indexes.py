@@ -114,19 +114,24 @@ def _table(title: str, kind: type, found: Sequence[Any]) -> Table:
 
 
 def _plot(measured: Measured) -> Plot:
-    """Return latency against recall: each index reaches a recall at a price."""
-    kinds = tuple(dict.fromkeys(e.kind for e in measured.efforts))
-    steps = max(sum(e.kind == kind for e in measured.efforts) for kind in kinds)
-    series: dict[str, tuple[float, ...]] = {}
-    for kind in kinds:
-        own = [e for e in measured.efforts if e.kind == kind]
-        series[f"{kind} recall@20"] = tuple(e.recall_at_20 for e in own)
-        series[f"{kind} p50 ms"] = tuple(e.p50_ms for e in own)
+    """Return the best recall that each index reaches within a latency; 0 where it has no answer yet."""
+    exact = measured.built[0]
+    points = {"exact": [(exact.p50_ms, 1.0)]}
+    for effort in measured.efforts:
+        points.setdefault(effort.kind, []).append((effort.p50_ms, effort.recall_at_20))
+    limits = sorted({ms for reached in points.values() for ms, _ in reached})
     return Plot(
-        title=f"Recall and latency by effort, {measured.built[0].rows:,} shops",
+        title=f"Recall within a latency, {exact.rows:,} shops",
         kind="line",
-        x_label="effort step, least to most (efSearch or lists read)",
-        y_label="recall@20, and milliseconds for one query",
-        x=tuple(float(step + 1) for step in range(steps)),
-        series=series,
+        x_label="milliseconds for one query (p50), one thread",
+        y_label="recall@20 of the exact answer",
+        x=tuple(limits),
+        series={
+            kind: tuple(
+                max((recall for ms, recall in reached if ms <= limit), default=0.0)
+                for limit in limits
+            )
+            for kind, reached in points.items()
+        },
+        log_x=True,
     )
