@@ -97,13 +97,16 @@ class Retrieval(Section):
     """Shares of words, meaning and nearness in a shop's score; tuned on the development part of `retrieval_queries`."""
 
     exact_up_to: int = Field(50_000, ge=0)
-    """Shops up to which every search is exact."""
+    """Shops up to which every search is exact: at 5,453 it takes 0.4 ms, no more than an approximate index. At
+    100,000 it took 39 ms, HNSW 0.8 ms (recall@20 .87, 256 candidates) and IVF 0.7 ms (.84, 64 lists)."""
 
-    ivf_from: int = Field(2_000_000, ge=0)
-    """Shops from which the index is an IVF; between the two it is an HNSW graph."""
+    ivf_from: int = Field(500_000, ge=0)
+    """Shops from which the index is an IVF; below it is an HNSW graph. Recall for its time is about the same, but at
+    100,000 shops the graph took 84 s to build and the IVF 12 s, and every new catalogue is built anew."""
 
     direct_up_to: int = Field(50_000, ge=0)
-    """Where a filter leaves at most so many shops, they are compared one by one and exactly."""
+    """Where a filter leaves at most so many shops, they are compared one by one and exactly: 5,000 take 1 ms, 25,000
+    13 ms. Filtered inside an index, a tenth of 100,000 takes as long and loses 4 % of the best 20."""
 
     ivf_probe: int = Field(128, ge=1)
     """Lists of an IVF that an unfiltered search reads."""

@@ -15,6 +15,7 @@ _NOTES = (
     "reading what any system returned; rules about words favour lexical search, and the same person wrote the moods' "
     "rules and the words that moods are read as: believe the kinds dish, typo, name, category and place more.",
     "Recall@20 is relevant among 20 by min(20, relevant). Weights were tuned on the dev part only.",
+    "Latencies are of new queries, the sentence encoder included; on a busy machine believe the CPU time.",
     "Indexes beyond the catalogue's own size hold recombined shops and mixes of their vectors: simulated.",
 )
 
@@ -61,13 +62,15 @@ def _labelled(session: Session) -> tuple[dict[str, Any], tuple[Table, ...], str]
     index = Index.open(settings.paths.index, catalog, encoder, settings.retrieval)
     systems = Systems(catalog, index, encoder, Gazetteer.load(folder), settings)
     queries, version = load_queries()
-    seconds = []
+    wall, cpu = [], []
     for query in queries:
         request = systems.request(query, filtered=True)
-        began = time.perf_counter()
+        began = time.perf_counter(), time.process_time()
         systems.search(request)
-        seconds.append(time.perf_counter() - began)
+        wall.append(time.perf_counter() - began[0])
+        cpu.append(time.process_time() - began[1])
     figures, tables = measure_quality(systems, queries, catalog)
-    figures["retrieve_ms_p50"] = round(quantile(seconds, 0.5) * 1_000, 2)
-    figures["retrieve_ms_p95"] = round(quantile(seconds, 0.95) * 1_000, 2)
+    for name, seconds in (("retrieve_ms", wall), ("retrieve_cpu_ms", cpu)):
+        figures[f"{name}_p50"] = round(quantile(seconds, 0.5) * 1_000, 2)
+        figures[f"{name}_p95"] = round(quantile(seconds, 0.95) * 1_000, 2)
     return figures, tables, version
