@@ -9,11 +9,12 @@ from typing import Literal
 
 from naviyam.safety import rules
 from naviyam.safety.alcohol import mentions_alcohol
+from naviyam.safety.need import HelpKind, need_of
+from naviyam.safety.signs import find_signs
 from naviyam.text.clean import normalise
 from naviyam.text.easy import STIGMA_WORDS
 
 InputKind = Literal["ok", "rude", "sexual", "self_harm", "violence", "injection", "help"]
-HelpKind = Literal["hunger", "hurt", "self_harm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,20 @@ class InputVerdict:
 _OK = InputVerdict(kind="ok")
 
 
+def seeks_help(cleaned: str) -> HelpKind | None:
+    """Return the need that the rules find in a cleaned text."""
+    return need_of(find_signs(cleaned))
+
+
+def offences(cleaned: str) -> tuple[bool, bool, bool]:
+    """Return whether the rules find rude, sexual and violent words in a cleaned text."""
+    return (
+        rules.RUDE.search(cleaned) is not None,
+        rules.SEXUAL.search(cleaned) is not None,
+        rules.VIOLENCE.search(cleaned) is not None,
+    )
+
+
 def screen_input(text: str) -> InputVerdict:
     """Judge a message. A child in need who swears is in need, so help is looked for first.
 
@@ -38,12 +53,9 @@ def screen_input(text: str) -> InputVerdict:
     ['hunger', 'hurt', 'self_harm']
     """
     cleaned = normalise(text).text
-    if rules.SELF_HARM.search(cleaned):
-        return InputVerdict(kind="self_harm", help_kind="self_harm")
-    if rules.HURT.search(cleaned):
-        return InputVerdict(kind="help", help_kind="hurt")
-    if rules.HUNGER.search(cleaned) and not rules.HUNGER_JOKES.search(cleaned):
-        return InputVerdict(kind="help", help_kind="hunger")
+    need = seeks_help(cleaned)
+    if need is not None:
+        return InputVerdict(kind="self_harm" if need == "self_harm" else "help", help_kind=need)
     if rules.INJECTION.search(cleaned):
         return InputVerdict(kind="injection")
     if rules.SEXUAL.search(cleaned):
