@@ -90,7 +90,7 @@ def _hunger(here: Signs, before: Signs, together: Signs) -> bool:
     if chosen or ("means" in before and not {"no_money", "card_dead", "no_food"} & together):
         return False
     if "no_food" in here:
-        return not wish or bool(_POOR & together or _FASTING & together)
+        return not wish or bool({"utterly", *_POOR, *_FASTING} & together)
     if "long_fast" in here or ("begs" in here and not wish):
         return True
     if {"no_money", "card_dead", "card_lost"} & together and together & (_FASTING | {"hungry", "no_food", "free_meal"}):
