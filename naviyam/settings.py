@@ -225,14 +225,14 @@ class Safety(Section):
     classifier: Path = Path("models/safety")
     """Folder of the trained classifier; where it is missing the rules decide alone."""
 
-    offensive_threshold: float = Field(0.84, gt=0, le=1)
+    offensive_threshold: float = Field(0.8, gt=0, le=1)
     """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
 
     attack_threshold: float = Field(0.30, gt=0, le=1)
-    hunger_threshold: float = Field(0.20, gt=0, le=1)
-    hurt_threshold: float = Field(0.20, gt=0, le=1)
-    self_harm_threshold: float = Field(0.25, gt=0, le=1)
-    calm_margin: float = Field(0.5, ge=0, le=1)
+    hunger_threshold: float = Field(0.15, gt=0, le=1)
+    hurt_threshold: float = Field(0.15, gt=0, le=1)
+    self_harm_threshold: float = Field(0.2, gt=0, le=1)
+    calm_margin: float = Field(0.3, ge=0, le=1)
     """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
 
 

@@ -21,6 +21,7 @@ from naviyam.dialogue import replies
 from naviyam.dialogue.answers import Answers, World
 from naviyam.dialogue.decide import Decision, Spoken
 from naviyam.dialogue.finder import Finder
+from naviyam.dialogue.masked import masked
 from naviyam.dialogue.ports import (
     EventSink,
     FunnelSource,
@@ -253,7 +254,7 @@ class Pipeline:
     ) -> None:
         kept = remember(
             turns,
-            understanding=decision.understanding,
+            understanding=masked(decision.understanding, turn.message),
             filters=decision.filters,
             shown=decision.shown,
             opening=spoken.opening,

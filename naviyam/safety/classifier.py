@@ -102,7 +102,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as e:
         raise ArtifactError(f"{path} is no model card ({e}); run python -m training.safety") from e
     if card.get("kind") != KIND or card.get("heads") != list(HEADS):
-        raise ArtifactError(f"{path} is of another kind or for other heads; run python -m training.safety")
+        raise ArtifactError(
+            f"{path} is of another kind or for other heads; run python -m training.safety"
+        )
     return card
 
 

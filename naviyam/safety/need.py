@@ -53,7 +53,11 @@ def _self_harm(here: Signs, before: Signs, together: Signs) -> bool:
         return True
     if "farewell" in here and ("food_wish" not in here or "hopeless" in together):
         return True
-    if "end" in here and not ({"play", "means"} & here) and ("food_wish" not in here or "last_meal" in here):
+    if (
+        "end" in here
+        and not ({"play", "means"} & here)
+        and ("food_wish" not in here or "last_meal" in here)
+    ):
         return True
     if "last_meal" in together and {"farewell", "end", "hopeless", "vanish"} & together:
         return True
@@ -63,15 +67,25 @@ def _self_harm(here: Signs, before: Signs, together: Signs) -> bool:
 
 
 def _hurt(here: Signs, before: Signs, together: Signs) -> bool:
-    joking = "laughs" in here and "serious" not in here and not {"again", "injured", "afraid"} & here
+    joking = (
+        "laughs" in here and "serious" not in here and not {"again", "injured", "afraid"} & here
+    )
     strong = _HIT_BY_OTHERS & here
     if strong and not (joking and strong <= {"hit", "threat", "bullied"}):
-        return not ("play" in here and strong <= {"hit"} and not {"serious", "afraid", "again"} & here)
-    if {"afraid", "drunk"} <= here or ("afraid" in here and "laughs" not in here and "play" not in here):
+        return not (
+            "play" in here and strong <= {"hit"} and not {"serious", "afraid", "again"} & here
+        )
+    if {"afraid", "drunk"} <= here or (
+        "afraid" in here and "laughs" not in here and "play" not in here
+    ):
         return True
     if "injured" in together and "did_it" in here and "laughs" not in here:
         return True
-    if "avoids" in together and {"again", "drunk", "afraid"} & together and here & {"again", "drunk", "avoids", "afraid"}:
+    if (
+        "avoids" in together
+        and {"again", "drunk", "afraid"} & together
+        and here & {"again", "drunk", "avoids", "afraid"}
+    ):
         return True
     return "pleads" in here and not {"laughs", "play", "food_wish"} & together
 
@@ -93,7 +107,9 @@ def _hunger(here: Signs, before: Signs, together: Signs) -> bool:
         return not wish or bool({"utterly", *_POOR, *_FASTING} & together)
     if "long_fast" in here or ("begs" in here and not wish):
         return True
-    if {"no_money", "card_dead", "card_lost"} & together and together & (_FASTING | {"hungry", "no_food", "free_meal"}):
+    if {"no_money", "card_dead", "card_lost"} & together and together & (
+        _FASTING | {"hungry", "no_food", "free_meal"}
+    ):
         return not wish or "no_money" in here
     if "broke" in together and together & (_FASTING | {"no_food", "free_meal", "hungry"}):
         return not wish

@@ -21,7 +21,6 @@ from naviyam.text.easy import STIGMA_WORDS
 InputKind = Literal["ok", "rude", "sexual", "self_harm", "violence", "injection", "adult", "help"]
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputVerdict:
     """How a message is to be met. Whenever `help_kind` is set, help comes before all else.

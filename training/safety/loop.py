@@ -73,9 +73,7 @@ def train(matrix: Matrix, target: F32, weight: F32, options: Options) -> Weights
     heads = len(HEADS)
     offensive_only = torch.zeros(heads)
     offensive_only[HEADS.index("offensive")] = 1
-    parameters = [
-        torch.zeros(n, heads) for n in (BUCKETS, meaning.shape[1], len(FLAGS), 1)
-    ]
+    parameters = [torch.zeros(n, heads) for n in (BUCKETS, meaning.shape[1], len(FLAGS), 1)]
     optimizer = torch.optim.LBFGS(
         parameters, max_iter=options.iterations, history_size=10, line_search_fn="strong_wolfe"
     )

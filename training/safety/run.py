@@ -68,7 +68,13 @@ def _weight(sample: Sample, head: str) -> float:
             return 0.0 if sample.label in HELP else 1.0
         return 0.0 if head == "attack" and sample.label == "alcohol" else _OWN
     if head == "offensive":
-        return _ELSEWHERE if sample.source in CLEAN_SETS else 0.5 if sample.source == "bad_words" else 1.0
+        return (
+            _ELSEWHERE
+            if sample.source in CLEAN_SETS
+            else 0.5
+            if sample.source == "bad_words"
+            else 1.0
+        )
     if sample.source == "bad_words" or seeks_help(normalise(sample.text).text):
         return 0.0
     return _ELSEWHERE
@@ -81,16 +87,23 @@ def food_questions(seed: int) -> list[Sample]:
     return [Sample(text=t, source="food", label="clean") for t in sorted(found)]
 
 
-def run(data: Path, out: Path, embedder: Embedder, *, seed: int, options: Options, code_version: str) -> dict[str, Any]:
+def run(
+    data: Path, out: Path, embedder: Embedder, *, seed: int, options: Options, code_version: str
+) -> dict[str, Any]:
     """Train, measure on the report part, save weights and card under `out`; return the card.
 
     Raises:
         NotFoundError: the data are not there.
     """
     public = public_samples(data, seed=seed)
-    parts = {part: [s for s in public if part_of(s.text, seed=seed) == part] for part in ("train", "threshold", "report")}
+    parts = {
+        part: [s for s in public if part_of(s.text, seed=seed) == part]
+        for part in ("train", "threshold", "report")
+    }
     clean = [s.text for s in parts["train"] if s.label == "clean"]
-    taught = assemble([*parts["train"], *own_samples(), *bad_terms(data, clean), *food_questions(seed)])
+    taught = assemble(
+        [*parts["train"], *own_samples(), *bad_terms(data, clean), *food_questions(seed)]
+    )
     matrix = featurise([s.text for s in taught.samples], embedder)
     weights = train(matrix, taught.target, taught.weight, options)
     metrics = measure(weights, parts, embedder)
@@ -121,15 +134,23 @@ def save(out: Path, weights: Weights, card: Mapping[str, Any]) -> dict[str, Any]
     save_file({n: np.ascontiguousarray(getattr(weights, n)) for n in names}, out / WEIGHTS_FILE)
     raw = (out / WEIGHTS_FILE).read_bytes()
     whole = {**card, "digest": blake2b(raw, digest_size=16).hexdigest()}
-    (out / CARD_FILE).write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (out / CARD_FILE).write_text(
+        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
     return whole
 
 
-def measure(weights: Weights, parts: Mapping[str, list[Sample]], embedder: Embedder) -> dict[str, Any]:
+def measure(
+    weights: Weights, parts: Mapping[str, list[Sample]], embedder: Embedder
+) -> dict[str, Any]:
     """Return, by set, AUC and recall on the report part, and false alarms of every head on clean talk."""
-    threshold = _scores(weights, [s for s in parts["threshold"] if s.source in CLEAN_SETS], embedder)
+    threshold = _scores(
+        weights, [s for s in parts["threshold"] if s.source in CLEAN_SETS], embedder
+    )
     limits = np.quantile(threshold, 1 - FALSE_ALARMS, axis=0)
-    found: dict[str, Any] = {"threshold_logits": dict(zip(HEADS, limits.round(3).tolist(), strict=True))}
+    found: dict[str, Any] = {
+        "threshold_logits": dict(zip(HEADS, limits.round(3).tolist(), strict=True))
+    }
     for source in (*OFFENSIVE_SETS, *CLEAN_SETS):
         samples = [s for s in parts["report"] if s.source == source]
         scores = _scores(weights, samples, embedder)
