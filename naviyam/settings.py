@@ -35,6 +35,12 @@ class Paths(Section):
     adapters: Path = Path("adapters")
     """LoRA adapters that come with the repository."""
 
+    safety_classifier: Path = Path("models/safety")
+    """The classifier of the input screen (`python -m training.safety` makes it again); without it the rules decide."""
+
+    shared_data: Path = Path("../shared/data")
+    """Public data read in place where it lies; what needs it is left out, and says so, where it does not."""
+
     @property
     def catalog(self) -> Path:
         return self.state / "catalog"
@@ -221,9 +227,6 @@ class Safety(Section):
     """Spec 6: what is decided by numbers."""
 
     raw_text_days: int = 30
-
-    classifier: Path = Path("models/safety")
-    """Folder of the trained classifier; where it is missing the rules decide alone."""
 
     offensive_threshold: float = Field(0.8, gt=0, le=1)
     """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""

@@ -17,7 +17,7 @@ def open_screen(settings: Settings, encoder: Encoder | None) -> Screen:
     The search's own encoder is shared where the classifier was trained on it, so that a message is embedded once; else
     the encoder that the classifier's card names is loaded beside it.
     """
-    folder = settings.safety.classifier
+    folder = settings.paths.safety_classifier
     try:
         name = str(read_card(folder)["encoder"])
         if encoder is None or encoder.name != name:

@@ -51,6 +51,13 @@ class Screen:
         """The classifier's version, `rules` without one."""
         return "rules" if self._classifier is None else str(self._classifier.card["version"])
 
+    def probabilities(self, text: str) -> dict[str, float]:
+        """Return the classifier's view of a message, for measuring; nothing without a classifier."""
+        cleaned = normalise(text).text
+        if self._classifier is None:
+            return {}
+        return self._classifier.probabilities(cleaned, offences(cleaned))
+
     def judge(self, text: str, before: Collection[str] = ()) -> InputVerdict:
         """Judge a message after others that showed the signs `before`.
 

@@ -13,20 +13,18 @@ import numpy.typing as npt
 from safetensors.numpy import save_file
 
 from naviyam.evaluation.ranking import auc
+from naviyam.evaluation.safety_data import (
+    CLEAN_SETS,
+    OFFENSIVE_SETS,
+    Sample,
+    part_of,
+    public_samples,
+)
 from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embedder, Weights
 from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
 from training.lora.questions import make_question
-from training.safety.data import (
-    CLEAN_SETS,
-    HELP,
-    OFFENSIVE_SETS,
-    Sample,
-    bad_terms,
-    own_samples,
-    part_of,
-    public_samples,
-)
+from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
 
 FOOD_QUESTIONS = 1_500
