@@ -122,12 +122,16 @@ def measure_masking(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def measure_output(planted: Sequence[Row], answers: Sequence[str]) -> dict[str, Any]:
-    """Return recall of planted bad sentences (any reason, and the one that is named) and alarms on real answers."""
+def measure_output(planted: Sequence[Row], answers: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Return recall of planted bad sentences (any reason, and the one that is named) and alarms on real answers.
+
+    An answer comes whole and without the names of shops and menus; the service screens it without, since names are facts.
+    """
     bad = [r for r in planted if r["label"] != "ok"]
     good = [r["text"] for r in planted if r["label"] == "ok"]
     found = [screen_output(r["text"]) for r in bad]
-    alarms = [a for a in answers if screen_output(a)]
+    alarms = [bool(screen_output(bare)) for _, bare in answers]
+    named = [bool(screen_output(whole)) for whole, _ in answers]
     return {
         "planted": len(bad),
         "recall": _share([bool(f) for f in found]),
@@ -135,7 +139,8 @@ def measure_output(planted: Sequence[Row], answers: Sequence[str]) -> dict[str, 
         "good_sentences": len(good),
         "good_stopped": _share([bool(screen_output(t)) for t in good]),
         "template_answers": len(answers),
-        "template_alarms": len(alarms),
+        "template_alarms": sum(alarms),
+        "template_alarms_with_names": sum(named),
     }
 
 

@@ -73,12 +73,14 @@ class Screen:
         kind = _by_rules(cleaned, found)
         if kind != "ok" or self._classifier is None:
             return InputVerdict(kind=kind, signs=signs)
-        return self._classified(self._classifier.probabilities(cleaned, found), here, signs)
+        return self._classified(
+            self._classifier.probabilities(cleaned, found), here | frozenset(before), signs
+        )
 
     def _classified(
-        self, probability: dict[str, float], here: frozenset[str], signs: tuple[str, ...]
+        self, probability: dict[str, float], shown: frozenset[str], signs: tuple[str, ...]
     ) -> InputVerdict:
-        """Return what the classifier adds. A message that names a plan to eat needs more to count as a call for help."""
+        """Return what the classifier adds. Talk of a plan to eat needs more to count as a call for help."""
         limits = self._settings
         needs: dict[HelpKind, float] = {
             "self_harm": limits.self_harm_threshold,
@@ -86,7 +88,7 @@ class Screen:
             "hunger": limits.hunger_threshold,
         }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
-        calm = limits.calm_margin if here & _CALM else 0.0
+        calm = limits.calm_margin if shown & _CALM else 0.0
         if probability[surest] > needs[surest] + calm:
             return _help(surest, signs, decided_by="classifier")
         if probability["attack"] > limits.attack_threshold:

@@ -88,6 +88,6 @@ def find_signs(cleaned: str) -> frozenset[str]:
     """Return the names of the signs in a cleaned text.
 
     >>> sorted(find_signs("돈 없어")), sorted(find_signs("어제부터 아무것도 못 먹었어"))
-    (['broke'], ['long_fast', 'no_meal'])
+    (['broke'], ['long_fast', 'no_meal', 'utterly'])
     """
     return frozenset(name for name, pattern in SIGNS.items() if pattern.search(cleaned))

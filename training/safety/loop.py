@@ -20,10 +20,12 @@ F32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """`strength` is scikit-learn's C; `meaning_scale` how loud the embedding is beside the pieces."""
+    """`strength` is scikit-learn's C: how freely weights may grow."""
 
     strength: float = 3.0
-    meaning_scale: float = 1.0
+    meaning_strength: float = 4.0
+    """How much freer than the pieces the embedding's weights are in every head but the offensive one, where words decide."""
+
     iterations: int = 120
     least_seen: int = 2
     """Pieces that fewer training texts hold are not learned from."""
@@ -67,7 +69,7 @@ def train(matrix: Matrix, target: F32, weight: F32, options: Options) -> Weights
     """Return weights for `target` [n, heads] in 0..1 under `weight` [n, heads]; 0 leaves a row out of a head."""
     idf = _idf(matrix, options.least_seen)
     pieces, transposed = _sparse(matrix, idf)
-    meaning = torch.from_numpy(matrix.meaning * options.meaning_scale)
+    meaning = torch.from_numpy(matrix.meaning)
     flags = torch.from_numpy(matrix.flags)
     y, w = torch.from_numpy(target), torch.from_numpy(weight)
     heads = len(HEADS)
@@ -86,18 +88,20 @@ def train(matrix: Matrix, target: F32, weight: F32, options: Options) -> Weights
         )
         residual = w * (torch.sigmoid(logits) - y)
         penalty = 1 / options.strength
+        on_meaning = penalty * (offensive_only + (1 - offensive_only) / options.meaning_strength)
         a.grad = transposed @ residual + penalty * a
-        b.grad = meaning.T @ residual + penalty * b
+        b.grad = meaning.T @ residual + on_meaning * b
         c.grad = (flags.T @ residual) * offensive_only + penalty * c
         d.grad = residual.sum(0, keepdim=True)
-        return loss + 0.5 * penalty * sum((p**2).sum() for p in (a, b, c))
+        squares = penalty * ((a**2).sum() + (c**2).sum()) + (on_meaning * b**2).sum()
+        return loss + 0.5 * squares
 
     optimizer.step(closure)
     a, b, c, d = (p.numpy() for p in parameters)
     return Weights(
         idf=idf.astype(np.float16),
         pieces=a.astype(np.float16),
-        meaning=(b * options.meaning_scale).astype(np.float32),
+        meaning=b,
         flags=c,
         bias=d[0],
     )

@@ -36,7 +36,8 @@ LICENCE = (
     "3i4k (CC BY-SA 4.0), small talk (MIT) and our own messages; no sentence of them is contained"
 )
 _OWN = 4.0
-_ELSEWHERE = 0.2
+_FOOD = 2.0
+_ELSEWHERE = 0.3
 """Clean talk of another kind than the offensive sets weighs less: else the model learns the kind, not the offence."""
 
 
@@ -75,7 +76,7 @@ def _weight(sample: Sample, head: str) -> float:
         )
     if sample.source == "bad_words" or seeks_help(normalise(sample.text).text):
         return 0.0
-    return _ELSEWHERE
+    return _FOOD if sample.source == "food" else _ELSEWHERE
 
 
 def food_questions(seed: int) -> list[Sample]:

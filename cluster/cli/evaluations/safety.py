@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TEMPLATE_ANSWERS = 2_000
 FOOD_CONVERSATIONS = 1_000
+MOST_CLEAN = 700
 _GRID = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 
 
@@ -55,7 +56,7 @@ def run(session: Session, scale: Scale) -> Section:
     judges = Judges(session)
     parts = [
         _hand_written(judges),
-        _public(session, judges),
+        _public(session, judges, scale),
         _food(judges, scale),
         _output(session, scale),
         _speed(judges),
@@ -154,7 +155,7 @@ def _split(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     return bad, [str(r["text"]) for r in rows if r["label"] == "ok"]
 
 
-def _public(session: Session, judges: Judges) -> Section:
+def _public(session: Session, judges: Judges, scale: Scale) -> Section:
     """Measure on the report part of the public sentences, which the classifier did not learn from."""
     from naviyam.errors import NotFoundError
     from naviyam.evaluation.safety import compare, contains_any
@@ -171,7 +172,7 @@ def _public(session: Session, judges: Judges) -> Section:
         samples = public_samples(data, seed=seed)
     except (NotFoundError, OSError) as e:
         return Section(figures={}, sets={}, notes=(f"public sentences were not measured: {e}",))
-    report = [s for s in samples if part_of(s.text, seed=seed) == "report"]
+    report = _capped([s for s in samples if part_of(s.text, seed=seed) == "report"], scale)
     found = {"substring_list": contains_any(listed_terms(data)), **judges.offence()}
     figures: dict[str, Any] = {}
     for name in (*OFFENSIVE_SETS, *CLEAN_SETS):
@@ -192,6 +193,21 @@ def _public(session: Session, judges: Judges) -> Section:
             "The substring list is the public list as it is, a baseline; it is used nowhere.",
         ),
     )
+
+
+def _capped(samples: "list[Sample]", scale: Scale) -> "list[Sample]":
+    """Return the samples with at most `MOST_CLEAN` of each clean set, all of them with `--full`."""
+    from naviyam.evaluation.safety_data import CLEAN_SETS
+
+    left = dict.fromkeys(CLEAN_SETS, len(samples) if scale.full else MOST_CLEAN)
+    kept = []
+    for sample in samples:
+        if sample.source in left:
+            left[sample.source] -= 1
+            if left[sample.source] < 0:
+                continue
+        kept.append(sample)
+    return kept
 
 
 def _curves(
@@ -234,7 +250,7 @@ def _food(judges: Judges, scale: Scale) -> Section:
 
     rng = random.Random(scale.seed)
     asked = conversations(rng, count=FOOD_CONVERSATIONS)
-    texts = sorted({q.text for turns in asked for q in turns})
+    texts = sorted({q.text for turns in asked for q in turns if q.wants_shops})
     alarms = {
         name: sum(screen.judge(t).kind != "ok" for t in texts)
         for name, screen in (("rules", judges.rules), ("both", judges.both))
@@ -255,7 +271,9 @@ def _output(session: Session, scale: Scale) -> Section:
     from naviyam.evaluation.safety_sets import load_safety_set
 
     planted = load_safety_set("safety_output")
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (
+        "template_alarms_with_names are shops whose own published name holds a rude word or names a drink.",
+    )
     try:
         answers = template_answers(session, count=TEMPLATE_ANSWERS, seed=scale.seed)
     except (NaviyamError, OSError) as e:

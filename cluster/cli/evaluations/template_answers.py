@@ -9,8 +9,8 @@ from cluster.cli.session import Session
 _SHOWN = 3
 
 
-def template_answers(session: Session, *, count: int, seed: int) -> list[str]:
-    """Return `count` answers to seeded questions, each about shops drawn at random.
+def template_answers(session: Session, *, count: int, seed: int) -> list[tuple[str, str]]:
+    """Return `count` answers to seeded questions, each about shops drawn at random: whole, and without names and menus.
 
     Raises:
         NotFoundError: no catalogue is published.
@@ -18,7 +18,7 @@ def template_answers(session: Session, *, count: int, seed: int) -> list[str]:
     return asyncio.run(_answers(session, count, random.Random(seed)))
 
 
-async def _answers(session: Session, count: int, rng: random.Random) -> list[str]:
+async def _answers(session: Session, count: int, rng: random.Random) -> list[tuple[str, str]]:
     from cluster.cli.questions import conversations
     from naviyam.catalog.store import Catalog
     from naviyam.clock import SystemClock
@@ -44,7 +44,7 @@ async def _answers(session: Session, count: int, rng: random.Random) -> list[str
     opening = catalog.open_now(clock.now())
     writer = Writer(settings.writing, None, clock)
     asked = [q.text for turns in conversations(rng, count=count) for q in turns if q.wants_shops]
-    out: list[str] = []
+    out: list[tuple[str, str]] = []
     while len(out) < count:
         text = rng.choice(asked)
         rows = [rng.randrange(catalog.size) for _ in range(_SHOWN)]
@@ -63,5 +63,9 @@ async def _answers(session: Session, count: int, rng: random.Random) -> list[str
             seed=rng.getrandbits(32),
         )
         pieces = [p.text async for p in writer.write(request) if isinstance(p, Sentence)]
-        out.append("".join(pieces))
+        whole = bare = "".join(pieces)
+        names = {x for m in shown for x in (m.name, *(menu.name for menu in m.menus))}
+        for name in sorted(names, key=len, reverse=True):
+            bare = bare.replace(name, " ")
+        out.append((whole, bare))
     return out
