@@ -228,7 +228,7 @@ class Safety(Section):
 
     raw_text_days: int = 30
 
-    offensive_threshold: float = Field(0.8, gt=0, le=1)
+    offensive_threshold: float = Field(0.7, gt=0, le=1)
     """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
 
     attack_threshold: float = Field(0.30, gt=0, le=1)

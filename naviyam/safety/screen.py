@@ -98,7 +98,7 @@ class Screen:
         return InputVerdict(kind="ok", signs=signs)
 
 
-_CALM = frozenset({"laughs", "idiom", "play", "food_wish", "means", "reason"})
+_CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
 _PLAIN = Screen(Safety())
 
 

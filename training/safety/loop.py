@@ -96,7 +96,7 @@ def train(matrix: Matrix, target: F32, weight: F32, options: Options) -> Weights
         squares = penalty * ((a**2).sum() + (c**2).sum()) + (on_meaning * b**2).sum()
         return loss + 0.5 * squares
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     a, b, c, d = (p.numpy() for p in parameters)
     return Weights(
         idf=idf.astype(np.float16),
@@ -111,7 +111,8 @@ def logits(matrix: Matrix, weights: Weights) -> F32:
     """Return the logits [n, heads] of many texts."""
     pieces, _ = _sparse(matrix, weights.idf.astype(np.float32))
     out: F32 = (pieces @ torch.from_numpy(weights.pieces.astype(np.float32))).numpy()
-    return out + matrix.meaning @ weights.meaning + matrix.flags @ weights.flags + weights.bias
+    out = out + matrix.meaning @ weights.meaning + matrix.flags @ weights.flags + weights.bias
+    return out
 
 
 def _idf(matrix: Matrix, least_seen: int) -> F32:
