@@ -117,4 +117,5 @@ def _hunger(here: Signs, before: Signs, together: Signs) -> bool:
         return not wish
     if {"no_money", "card_dead"} & here and {"how", "pleads", "asks_help"} & here:
         return not wish
-    return "card_dead" in together and "no_money" in here and not wish
+    without = "card_dead" in together and {"no_money", "broke"} & here
+    return bool(without) and not wish
