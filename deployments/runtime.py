@@ -22,6 +22,7 @@ from naviyam.conversation import Turns
 from naviyam.dialogue.answers import World
 from naviyam.dialogue.pipeline import Pipeline, Ports
 from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
+from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
 from naviyam.nlg.writer import Writer
 from naviyam.nlu.layers import build_understander
@@ -70,6 +71,8 @@ class RuntimeBuilder:
         self._encoder = encoder
         self._remote = remote
         self._writer = Writer(settings.writing, generator, clock)
+        self._screen = open_screen(settings, encoder)
+        self._screen.judge("김밥 먹고 싶어")
         self._state: State | None = None
         morphemes.warm_up()
 
@@ -117,6 +120,7 @@ class RuntimeBuilder:
             profiles=state.profiles,
             events=state.events,
             writer=self._writer,
+            screen=self._screen,
         )
         world = World(catalog=catalog, gazetteer=gazetteer, names=ShopNames(catalog))
         pipeline = Pipeline(
@@ -147,6 +151,7 @@ class RuntimeBuilder:
             "index": stages.index_name or f"{stages.catalog.version} (remote)",
             "ranker": wanted.ranker or "none",
             "llm": llm.base if llm.enabled else "none",
+            "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }
 

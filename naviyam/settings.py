@@ -37,6 +37,8 @@ class Paths(Section):
 
     classifier: Path = Path("models/nlu")
     """The intent classifier that comes with the repository (`naviyam train nlu` makes it again)."""
+    safety_classifier: Path = Path("models/safety")
+    """The classifier of the input screen (`python -m training.safety` makes it again); without it the rules decide."""
 
     shared_data: Path = Path("../shared/data")
     """Public data read in place where it lies; what needs it is left out, and says so, where it does not."""
@@ -261,6 +263,16 @@ class Safety(Section):
     """Spec 6: what is decided by numbers."""
 
     raw_text_days: int = 30
+
+    offensive_threshold: float = Field(0.7, gt=0, le=1)
+    """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
+
+    attack_threshold: float = Field(0.30, gt=0, le=1)
+    hunger_threshold: float = Field(0.15, gt=0, le=1)
+    hurt_threshold: float = Field(0.15, gt=0, le=1)
+    self_harm_threshold: float = Field(0.2, gt=0, le=1)
+    calm_margin: float = Field(0.3, ge=0, le=1)
+    """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
 
 
 class Settings(Section):

@@ -53,6 +53,10 @@ INJECTION = (
     "저는 밥집을 찾아 주는 나비얌이에요. 오늘은 뭐 먹고 싶어요?",
     "저는 나비얌이에요, 맛있는 집을 찾아 줘요! 어느 동네에서 먹을 거예요?",
 )
+ADULT = (
+    "그건 어른만 살 수 있어서 찾아 줄 수 없어요. 대신 시원한 음료나 맛있는 밥은 찾아 줄 수 있어요! 뭐가 좋아요?",
+    "그건 제가 도와줄 수 없어요. 대신 힘나는 밥이나 간식은 어때요? 먹고 싶은 걸 말해 줘요 😊",
+)
 NO_MEMORY = (
     "아직 보여 준 가게가 없어요. 먹고 싶은 걸 말해 주면 바로 찾아볼게요!",
     "어떤 가게를 말하는지 잘 모르겠어요. 동네랑 음식을 말해 줄래요?",
@@ -78,6 +82,7 @@ _BY_SCREEN: Mapping[str, Sequence[str]] = {
     "sexual": SEXUAL,
     "violence": VIOLENCE,
     "injection": INJECTION,
+    "adult": ADULT,
 }
 SMALL_TALK = frozenset(_BY_INTENT)
 

@@ -37,7 +37,7 @@ def build_prompt(request: WriteRequest, layout: Layout = "compact") -> str:
             for i in range(1, len(request.recommendations[:MAX_SHOWN]) + 1)
         ]
         return f"<|im_start|>user\n{chr(10).join(lines)}{END}\n<|im_start|>assistant\n"
-    facts = "\n".join(f"{slot} = {value}" for slot, value in values.items())
+    facts = "\n".join(f"{slot} = {_CONTROL.sub(' ', value)}" for slot, value in values.items())
     return (
         f"<|im_start|>system\n{_INSTRUCTION}{END}\n<|im_start|>user\n{question}\n"
         f"(한 끼 한도 {won(request.limit_won)})\n{facts}{END}\n<|im_start|>assistant\n"

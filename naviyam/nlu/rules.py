@@ -35,6 +35,7 @@ _SAFETY_INTENTS = {
     "sexual": Intent.OUT_OF_SCOPE,
     "violence": Intent.OUT_OF_SCOPE,
     "injection": Intent.OUT_OF_SCOPE,
+    "adult": Intent.OUT_OF_SCOPE,
     "help": Intent.HELP_NEEDED,
     "self_harm": Intent.HELP_NEEDED,
 }
