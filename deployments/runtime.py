@@ -64,12 +64,13 @@ class RuntimeBuilder:
         encoder: Encoder | None,
         generator: Generator | None,
         remote: RemoteStages | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
-        self._writer = Writer(settings.writing, generator, clock)
+        self._writer = writer or Writer(settings.writing, generator, clock)
         self._state: State | None = None
         morphemes.warm_up()
 
@@ -91,6 +92,15 @@ class RuntimeBuilder:
             return self._runtime(made, wanted, state)
 
         return Versioned(lambda: published(self._settings), load), state
+
+    def build(self, state: State) -> Runtime:
+        """Return the current versions over a state that the caller made.
+
+        Raises:
+            NotFoundError: nothing was published yet; the message says what to run.
+        """
+        wanted = published(self._settings)
+        return self._runtime(self._stages(wanted), wanted, state)
 
     def _stages(self, wanted: DataVersions) -> Stages:
         here = self._remote is None
