@@ -68,7 +68,7 @@ class WrittenAnswer:
     @property
     def generated(self) -> bool:
         """Whether a writer wrote it; small talk and refusals are fixed words."""
-        return self.answer["metadata"]["written_by"] != "fixed"
+        return bool(self.answer["metadata"]["written_by"] != "fixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

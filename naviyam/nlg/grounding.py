@@ -22,7 +22,9 @@ _MINUTES = re.compile(r"(\d+)\s*분(?!\s*식)")
 _KILOMETRES = re.compile(r"(\d+(?:\.\d+)?)\s*(km|m|킬로|미터)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})|(\d{1,2})\s*시(?!간)")
 _OTHER_NUMBER = re.compile(r"\d+(?:\.\d+)?\s*(%|퍼센트|점|개월|시간|명|번째|호점|년|월|일|배)")
-_COUNT = re.compile(r"(한|두|세|네|다섯|여섯|[2-9])\s*(?:곳|군데|가게|집)(?![가-힣]*네)")
+_COUNT = re.compile(
+    r"(?<![가-힣\d])(한|두|세|네|다섯|여섯|[2-9])\s*(?:곳|군데|가게|집)(?![가-힣]*네)"
+)
 _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _OPEN = re.compile(r"열려|열었|열린|영업\s*중|갈 수 있")
 _CLOSED = re.compile(r"닫혀|닫았|닫힌|쉬는 날|문을 안")

@@ -54,8 +54,10 @@ def _over_limit(request: WriteRequest, i: int) -> list[str]:
     if any(r.menus and r.menus[0].over_limit_won for r in shown[:-1]):
         said = [style.NOTICE_OVER_LIMIT_AGAIN.format(over=over)]
     else:
+        told = request.situation is not Situation.SELECT
+        form = style.NOTICE_OVER_LIMIT_TOLD if told else style.NOTICE_OVER_LIMIT
         said = [
-            style.NOTICE_OVER_LIMIT.format(
+            form.format(
                 menu=josa(menus[0].name, "은/는"),
                 price=won(menus[0].price_won),
                 limit=won(request.limit_won),
@@ -75,12 +77,11 @@ def after_text(request: WriteRequest) -> list[str]:
     filters = request.understanding.filters
     said: list[str] = []
     about_card = request.understanding.intent is Intent.MEAL_CARD_INQUIRY
-    if about_card and request.situation is Situation.SHOP:
-        said += _about(style.NOTICE_CARD_YES, [r for r in shown if r.meal_card == "yes"], shown)
-    if about_card or filters.payment_method == "meal_card":
-        unknown = [r for r in shown if r.meal_card == "unknown"]
-        said += _about(style.NOTICE_CARD_UNKNOWN, unknown, shown)
-    said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
+    if not answers_card_first(request):
+        if about_card or filters.payment_method == "meal_card":
+            unknown = [r for r in shown if r.meal_card == "unknown"]
+            said += _about(style.NOTICE_CARD_UNKNOWN, unknown, shown)
+        said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
     asked_open = filters.open_now is True or request.understanding.intent in (
         Intent.OPEN_NOW_INQUIRY,
         Intent.SHOP_INQUIRY,
@@ -94,6 +95,18 @@ def after_text(request: WriteRequest) -> list[str]:
     for food in filters.allergies:
         said.append(style.NOTICE_ALLERGY.format(food=josa(food, "이/가"), name=food))
     return said
+
+
+def answers_card_first(request: WriteRequest) -> bool:
+    """Return whether the child asked of one shop whether the card works there: that is answered before all else."""
+    asked = request.understanding.intent is Intent.MEAL_CARD_INQUIRY
+    return asked and request.situation is Situation.SHOP
+
+
+def card_answer(request: WriteRequest) -> str:
+    """Return whether the card works in the one shop that was asked about."""
+    shop = request.recommendations[0]
+    return style.NOTICE_CARD[shop.meal_card].format(names=josa(shop.name, "은/는"))
 
 
 def asks_place(request: WriteRequest) -> bool:

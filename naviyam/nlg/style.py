@@ -43,6 +43,11 @@ SHOP_WALK = ("@1: %1.",)
 SHOP_OPEN = ("@1: &1.",)
 SHOP_NAME = ("@1도 있어요.", "@1도 좋아요.")
 
+SHOP_PLACE = "@1: ^1에 있어요."
+SHOP_PLACE_ALONE = "@1은 ^1에 있어요."
+SHOP_KNOWN = "@1 알아요!"
+SHOP_ADDRESS_AGAIN = "가게는 ^1에 있어요."
+
 CLAIM_NEAR = ("제일 가까워요.",)
 CLAIM_CHEAP = ("제일 싸요.",)
 CLAIM_GOOD = ("착한가게예요.",)
@@ -135,12 +140,18 @@ NOTICE_CARD_UNKNOWN = (
 )
 NOTICE_CARD_YES = "{names} 급식카드로 먹을 수 있는 곳이에요."
 NOTICE_CARD_NO = "{names} 급식카드가 안 되는 곳이에요."
+NOTICE_CARD: Mapping[str, str] = {
+    "yes": NOTICE_CARD_YES,
+    "no": NOTICE_CARD_NO,
+    "unknown": NOTICE_CARD_UNKNOWN,
+}
 NOTICE_HOURS_UNKNOWN = "{names} 몇 시까지 하는지는 아직 몰라요."
 NOTICE_PRICES_UNKNOWN = "{names} 값은 아직 몰라요."
 NOTICE_RATING_UNKNOWN = "별점은 아직 몰라요."
 NOTICE_MORE_MENUS = "{menus}도 있어요."
 NOTICE_OVER_LIMIT = "{menu} {price}이라 한 끼 한도 {limit}보다 {over} 더 들어요."
-NOTICE_OVER_LIMIT_AGAIN = "여기도 한도보다 {over} 더 들어요."
+NOTICE_OVER_LIMIT_TOLD = "한 끼 한도 {limit}보다 {over} 더 들어요."
+NOTICE_OVER_LIMIT_AGAIN = "여기는 {over} 더 들어요."
 NOTICE_WITHIN_LIMIT = "{menu} 카드로 다 낼 수 있어요."
 NOTICE_ALLERGY = '{food} 들어간 메뉴가 있는 곳은 뺐어요. 그래도 주문할 때 "{name} 알레르기가 있어요"라고 꼭 말해 주세요.'
 NOTICE_PLACE = "동네를 알려 주면 더 가까운 곳을 찾아 줄게요. 어느 동네에 있어요?"

@@ -12,7 +12,7 @@ from naviyam.nlg.brief import MAX_SHOWN, SLOT, Situation, WriteRequest
 from naviyam.nlg.prompt import themes
 
 _TAIL = re.compile(r"[\s\U0001F300-\U0001FAFF\u2600-\u27BF\ufe0f\u200d]*$")
-_BARE = re.compile(r"@([1-9])도 (?:있어요|좋아요)\.")
+_BARE = re.compile(r"@([1-9])도 (?:있어요|좋아요|좋죠)[.!]")
 _ADDRESS = re.compile(r"@([1-9])은 \^\1에 있어요\.")
 _FAR = re.compile(r"%([1-9])(?:이)?면 가요\.")
 
@@ -29,7 +29,14 @@ def said(sentence: str, request: WriteRequest, *, named: bool, minutes: bool = T
     tail = _TAIL.search(sentence)
     assert tail is not None
     head = sentence[: tail.start()]
-    return _said(head, request, named=named, minutes=minutes) + tail[0]
+    return _said(head, request, named=named, minutes=minutes) + _fitting_emoji(tail[0], request)
+
+
+def _fitting_emoji(tail: str, request: WriteRequest) -> str:
+    """Put the picture of the food asked for in the place of another food's."""
+    wanted = style.EMOJI_BY_WISH.get(request.wish or "", style.EMOJI_ANY[0])
+    foods = {*style.EMOJI_BY_WISH.values()} - {*style.EMOJI_ANY, wanted}
+    return "".join(wanted if sign in foods else sign for sign in tail)
 
 
 def off_theme(sentence: str, request: WriteRequest) -> bool:
@@ -54,7 +61,7 @@ def _said(head: str, request: WriteRequest, *, named: bool, minutes: bool) -> st
     if bare := _BARE.fullmatch(head):
         return _bare(int(bare[1]), request, alone=alone)
     if named and (address := _ADDRESS.fullmatch(head)):
-        return f"가게는 ^{address[1]}에 있어요."
+        return style.SHOP_ADDRESS_AGAIN.replace("1", address[1])
     if alone and request.situation is not Situation.SELECT:
         form = style.SAID_ALONE.get(SLOT.sub(lambda m: f"{m[1]}1", head))
         return form or head
@@ -64,7 +71,9 @@ def _said(head: str, request: WriteRequest, *, named: bool, minutes: bool) -> st
 def _bare(i: int, request: WriteRequest, *, alone: bool) -> str:
     """Return what is said of a shop of which only the name and the place are known."""
     if request.situation is Situation.SHOP:
-        return f"@{i} 알아요!"
-    if not request.recommendations[i - 1].address:
-        return f"@{i}도 있어요."
-    return f"@{i}은 ^{i}에 있어요." if alone else f"@{i}: ^{i}에 있어요."
+        form = style.SHOP_KNOWN
+    elif not request.recommendations[i - 1].address:
+        form = style.SHOP_NAME[0]
+    else:
+        form = style.SHOP_PLACE_ALONE if alone else style.SHOP_PLACE
+    return form.replace("1", str(i))

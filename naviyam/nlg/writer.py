@@ -30,7 +30,14 @@ from naviyam.nlg.draft import Draft, Sentence
 from naviyam.nlg.fluency import made_up_words
 from naviyam.nlg.generator import Generator
 from naviyam.nlg.grounding import facts_of, named_shops, violations
-from naviyam.nlg.notices import after_shop, after_text, asks_place, before_text
+from naviyam.nlg.notices import (
+    after_shop,
+    after_text,
+    answers_card_first,
+    asks_place,
+    before_text,
+    card_answer,
+)
 from naviyam.nlg.prompt import Layout, build_prompt
 from naviyam.nlg.template import compose_from, ending, opening
 from naviyam.nlg.wording import off_theme
@@ -48,7 +55,7 @@ _PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
 _COMPLETE = re.compile(
     rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
 )
-_ENDED = re.compile(rf"[.!?~][\s{_PICTURE}]*$")
+_ENDED = re.compile(rf"[.!?~요죠][\s{_PICTURE}]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +99,9 @@ class Writer:
         )
         for text in before_text(request):
             yield draft.add(text, "notice")
+        if answers_card_first(request):
+            yield draft.add(card_answer(request), "notice")
+            draft.current = 1
         rejected: list[str] = []
         reason: str | None = "llm_disabled" if self._generator is None else None
         if self._generator is not None:
@@ -117,6 +127,9 @@ class Writer:
         for piece in self._finish(draft):
             yield piece
         draft.listing = False
+        if request.situation not in _LISTING:
+            for text in after_shop(request, 1):
+                yield draft.add(text, "notice")
         for text in after_text(request):
             yield draft.add(text, "notice")
         if (question := self._ending(draft)) is not None:
@@ -136,7 +149,7 @@ class Writer:
         for i in named:
             draft.named.add(i)
             draft.current = i
-        for i in new:
+        for i in new if draft.request.situation in _LISTING else ():
             pieces += [draft.add(t, "notice") for t in after_shop(draft.request, i)]
         return pieces
 
@@ -169,13 +182,21 @@ class Writer:
         sentences = compose_from(
             request, random.Random(request.seed), first_shop=missing[0] if spoken else 1
         )
-        pieces = []
+        pieces: list[Sentence] = []
         for text in sentences:
+            named = self._named(text, draft)
+            if named != (draft.current,):
+                pieces += self._after_current(draft, missing)
             pieces.append(draft.add(draft.said(text), "template"))
-            draft.current = next(iter(self._named(text, draft)), draft.current)
-        for i in missing:
-            pieces += [draft.add(t, "notice") for t in after_shop(request, i)]
-        return pieces
+            draft.current = next(iter(named), draft.current)
+        return pieces + self._after_current(draft, missing)
+
+    def _after_current(self, draft: Draft, missing: list[int]) -> list[Sentence]:
+        """Add the notices of the shop last named, if the template named it just now."""
+        if draft.current not in missing or draft.request.situation not in _LISTING:
+            return []
+        missing.remove(draft.current)
+        return [draft.add(t, "notice") for t in after_shop(draft.request, draft.current)]
 
     def _ending(self, draft: Draft) -> str | None:
         """Return the closing question, None where the model asked one already."""
