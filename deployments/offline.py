@@ -20,9 +20,10 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from cluster.cli.questions import Question
+from cluster.registry.champion import adapter_version
 from deployments.engine import LLMEngine
 from deployments.offline_talks import Talk, talks
-from deployments.runtime import RuntimeBuilder, adapter_version
+from deployments.runtime import RuntimeBuilder
 from deployments.state import State
 from naviyam.clock import Clock, SystemClock
 from naviyam.dialogue.in_memory import InMemoryMemory, InMemoryProfiles

@@ -1,9 +1,9 @@
 """Builds what one process serves from `Settings`: a pipeline over ports, for whichever versions are current. No Ray here."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.registry.champion import adapter_version
 from deployments.stages import (
     LocalFunnels,
     LocalRanker,
@@ -153,18 +153,6 @@ class RuntimeBuilder:
             "llm": llm.base if llm.enabled else "none",
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }
-
-
-def adapter_version(settings: Settings) -> str:
-    """Return the champion adapter as `name@version`, its name where the card says no version, else `none`."""
-    name = settings.llm.adapter
-    if not name:
-        return "none"
-    try:
-        card = json.loads((settings.paths.adapters / name / "model.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return name
-    return f"{name}@{card['version']}" if isinstance(card, dict) and "version" in card else name
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

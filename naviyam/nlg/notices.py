@@ -18,7 +18,7 @@ _STATED = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 def before_text(request: WriteRequest) -> list[str]:
     """Return what is said first: which wish had to be loosened, in one sentence where two can share it."""
     wishes = list(dict.fromkeys(w.split(":")[0] for w in request.relaxed))
-    if "location" in wishes and _all_near(request):
+    if "location" in wishes and (_all_near(request) or "is_good_influence_shop" in wishes):
         wishes.remove("location")
     told = [w for w in wishes if w in style.NOTICE_RELAXED][:2]
     if len(told) == 2 and all(w in style.RELAXED_TO for w in told):

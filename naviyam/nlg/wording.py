@@ -9,7 +9,7 @@ import re
 
 from naviyam.nlg import style
 from naviyam.nlg.brief import MAX_SHOWN, SLOT, Situation, WriteRequest
-from naviyam.nlg.prompt import themes
+from naviyam.nlg.prompt import card_claimed, themes
 
 _TAIL = re.compile(r"[\s\U0001F300-\U0001FAFF\u2600-\u27BF\ufe0f\u200d]*$")
 _BARE = re.compile(r"@([1-9])도 (?:있어요|좋아요|좋죠)[.!]")
@@ -44,6 +44,8 @@ def off_theme(sentence: str, request: WriteRequest) -> bool:
     head = _TAIL.sub("", sentence)
     filters = request.understanding.filters
     fitting = {*themes(request), "plain", "wish", "budget", filters.companion, filters.time_of_day}
+    if card_claimed(request):
+        fitting |= {"card", "card wish"}
     where = {theme for theme, forms in style.OPENINGS.items() if head in forms}
     return bool(where) and not where & fitting
 
