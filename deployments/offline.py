@@ -10,21 +10,23 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
 from cluster.cli.questions import Question
 from cluster.registry.champion import adapter_version
-from deployments.engine import LLMEngine
+from deployments.offline_ports import NotingGenerator, NotingWriter, Nowhere, filled
 from deployments.offline_talks import Talk, talks
 from deployments.runtime import RuntimeBuilder
 from deployments.state import State
+from deployments.versioned import published
+from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock, SystemClock
 from naviyam.dialogue.in_memory import InMemoryMemory, InMemoryProfiles
 from naviyam.dialogue.pipeline import Pipeline
@@ -38,12 +40,14 @@ from naviyam.evaluation.written import (
     read_answers,
     writing_code,
 )
-from naviyam.nlg.brief import SLOT, WriteRequest, realise, slot_values
-from naviyam.nlg.draft import Sentence
-from naviyam.nlg.generator import Generator
-from naviyam.nlg.writer import Writer, Written, split_sentences
 from naviyam.retrieval.encoder import load_encoder
-from naviyam.settings import Settings, Writing
+from naviyam.settings import Settings
+
+if TYPE_CHECKING:
+    from deployments.engine import LLMEngine
+
+_ENGINE_MODULE = "deployments.engine"
+"""Imports vLLM, which takes 12 s; the template writer needs none of it."""
 
 _NO_LIMIT_S = 3_600.0
 _FACTS = (
@@ -53,56 +57,6 @@ _FACTS = (
 _METADATA = (
     "intent", "filters", "relaxed", "place", "method", "written_by", "degraded_reason", "rejected",
 )  # fmt: skip
-
-
-class NotingGenerator:
-    """The engine as the writer's port; keeps what it wrote until it is asked for."""
-
-    def __init__(self, engine: LLMEngine) -> None:
-        self._engine = engine
-        self._wrote: dict[str, str] = {}
-
-    async def stream(
-        self, prompt: str, *, adapter: str | None, request_id: str
-    ) -> AsyncIterator[str]:
-        """Yield the text and note it."""
-        pieces = self._engine.generate(prompt, adapter=adapter, request_id=request_id)
-        async with aclosing(pieces):
-            async for piece in pieces:
-                self._wrote[request_id] = self._wrote.get(request_id, "") + piece
-                yield piece
-
-    def take(self, request_id: str) -> str:
-        """Return the raw text of a request, "" where the model was not asked, and forget it."""
-        return self._wrote.pop(request_id, "")
-
-
-class NotingWriter(Writer):
-    """The service's writer; keeps the request of every answer until it is asked for."""
-
-    def __init__(self, settings: Writing, generator: Generator | None, clock: Clock) -> None:
-        super().__init__(settings, generator, clock)
-        self.requests: dict[str, WriteRequest] = {}
-
-    async def write(self, request: WriteRequest) -> AsyncGenerator[Sentence | Written]:
-        """Write as ever."""
-        self.requests[request.request_id] = request
-        async with aclosing(super().write(request)) as pieces:
-            async for piece in pieces:
-                yield piece
-
-
-class Nowhere:
-    """An event sink that keeps nothing: these conversations never took place."""
-
-    async def interaction(self, record: dict[str, Any]) -> None: ...
-
-    async def feedback(self, record: dict[str, Any]) -> bool:
-        return False
-
-    async def operator(self, record: dict[str, Any]) -> None: ...
-
-    async def forget(self, user_id: str, *, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,16 +113,6 @@ class Bench:
         raise AssertionError("a turn ended without an answer")
 
 
-def filled(raw: str, request: WriteRequest) -> str:
-    """Return what a model wrote with the facts filled in; a slot that is not there stays as it was written."""
-    values = dict(slot_values(request))
-    return " ".join(
-        realise(s, values | {m[0]: m[0] for m in SLOT.finditer(s) if m[0] not in values})
-        for s in split_sentences(raw)
-        if s.strip()
-    )
-
-
 def _outside(done: Done) -> dict[str, Any]:
     """Return what an outsider sees and the check needs of an answer."""
     whole = done.to_dict()
@@ -204,41 +148,45 @@ async def run(
     """
     clock = SystemClock()
     settings = settings_for(settings, writer, at_once=at_once)
-    engine = await LLMEngine.start(settings, environ=os.environ) if writer != "template" else None
+    header = Header(
+        writer=writer,
+        base=settings.llm.base if writer != "template" else "none",
+        adapter=adapter_version(settings) if writer != "template" else "none",
+        catalog=published(settings).catalog,
+        code=writing_code(),
+        seed=seed,
+    )
+    held = _begun(out, header)
+    engine: LLMEngine | None = None
+    if writer != "template":
+        module = import_module(_ENGINE_MODULE)
+        engine = await module.LLMEngine.start(settings, environ=os.environ)
     try:
-        generator = NotingGenerator(engine) if engine else None
-        noting = NotingWriter(settings.writing, generator, clock)
-        builder = RuntimeBuilder(
-            settings,
-            clock,
-            encoder=load_encoder(settings.retrieval),
-            generator=generator,
-            writer=noting,
-        )
-        runtime = builder.build(_no_state(clock))
-        bench = Bench(
-            pipeline=runtime.pipeline,
-            writer=noting,
-            generator=generator,
-            tokenizer=_tokenizer(engine),
-            clock=clock,
-            at_once=at_once,
-        )
-        header = Header(
-            writer=writer,
-            base=settings.llm.base if engine else "none",
-            adapter=adapter_version(settings) if engine else "none",
-            catalog=runtime.catalog_version,
-            code=writing_code(),
-            seed=seed,
-        )
-        done = _begun(out, header)
-        return await _hold_all(
-            bench, talks(runtime.catalog, seed=seed), header, done, count=count, out=out
-        )
+        bench, catalog = _bench(settings, engine, clock, at_once=at_once)
+        offered = talks(catalog, seed=seed)
+        return await _hold_all(bench, offered, header, held, count=count, out=out)
     finally:
         if engine is not None:
             await engine.stop()
+
+
+def _bench(
+    settings: Settings, engine: "LLMEngine | None", clock: Clock, *, at_once: int
+) -> tuple[Bench, Catalog]:
+    generator = NotingGenerator(engine) if engine else None
+    writer = NotingWriter(settings.writing, generator, clock)
+    encoder = load_encoder(settings.retrieval)
+    builder = RuntimeBuilder(settings, clock, encoder=encoder, generator=None, writer=writer)
+    runtime = builder.build(_no_state(clock))
+    bench = Bench(
+        pipeline=runtime.pipeline,
+        writer=writer,
+        generator=generator,
+        tokenizer=_tokenizer(engine),
+        clock=clock,
+        at_once=at_once,
+    )
+    return bench, runtime.catalog
 
 
 def _begun(out: Path, header: Header) -> AnswerFile:
@@ -302,7 +250,7 @@ def _no_state(clock: Clock) -> State:
     )
 
 
-def _tokenizer(engine: LLMEngine | None) -> Tokenizer | None:
+def _tokenizer(engine: "LLMEngine | None") -> Tokenizer | None:
     return Tokenizer.from_file(str(engine.served.model / "tokenizer.json")) if engine else None
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from naviyam.catalog.types import MealCard, Menu, Shop
 from naviyam.errors import ArtifactError
+from naviyam.evaluation.judged import judge
 from naviyam.evaluation.korean import distinct, impolite, particle_errors, self_bleu
-from naviyam.evaluation.writing import figures, judge, length_histogram
+from naviyam.evaluation.writing import figures, length_histogram
 from naviyam.evaluation.written import Header, WrittenAnswer, append_answers, read_answers
 
 HEADER = Header(writer="llm", base="b", adapter="nlg@1", catalog="c1", code="x", seed=7)

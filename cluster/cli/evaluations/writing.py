@@ -10,7 +10,7 @@ from naviyam.evaluation.section import Plot, Section, Table
 
 if TYPE_CHECKING:
     from naviyam.catalog.store import Catalog
-    from naviyam.evaluation.writing import Judged
+    from naviyam.evaluation.judged import Judged
     from naviyam.evaluation.written import AnswerFile
 
 _PROGRAM = "deployments.offline"
@@ -27,7 +27,8 @@ _SHOWN = (
 def run(session: Session, scale: Scale) -> Section:
     """Measure the answers on file where they fit what serves now, else freshly written ones."""
     from naviyam.catalog.store import Catalog
-    from naviyam.evaluation.writing import figures, judge
+    from naviyam.evaluation.judged import judge
+    from naviyam.evaluation.writing import figures
     from naviyam.versions import current
 
     settings = session.settings
