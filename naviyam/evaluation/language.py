@@ -82,6 +82,7 @@ def check_answer(asked: Asked, answer: Mapping[str, Any], known: Known) -> tuple
         *_numbers(asked, text, shown, known),
         *_names(asked, text, shown, known),
         *_claims(text, shown),
+        *_prices_known(text, shown),
         *_cheaper(text, shown, asked.earlier),
     )
 
@@ -228,6 +229,15 @@ def _claims(text: str, shown: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             wrong = [s["name"] for s in about if s.get("open_now") is not True]
             if wrong and (shop or len(wrong) == len(about)):
                 yield Finding(kind="open claimed, not known", detail=f"{wrong}: {sentence.strip()}")
+
+
+def _prices_known(text: str, shown: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Say where a price is called unknown though the shop spoken of has one, or all of them have."""
+    for sentence, shop in sentences_with_shop(without_names(text, shown), shown):
+        if "값은 아직 몰라" in sentence:
+            about = list(shown) if shop is None or "모두" in sentence else [shop]
+            if any(s["menus"] for s in about):
+                yield Finding(kind="price called unknown", detail=sentence.strip())
 
 
 def _cheaper(

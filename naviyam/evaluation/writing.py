@@ -58,6 +58,8 @@ def _facts(judged: Sequence[Judged]) -> dict[str, Any]:
     metadata = [j.answer.answer["metadata"] for j in judged]
     asked = [j for j in judged if j.answer.draft]
     rejected = [m["rejected"] for m in metadata]
+    why = [m["degraded_reason"] for m in metadata]
+    degraded = [reason for reason in why if reason not in (None, "llm_disabled")]
     return {
         "wrong_facts": _count(judged, lambda j: bool(j.wrong_facts)),
         "wrong_kinds": _most(f.kind for j in judged for f in j.wrong_facts),
@@ -71,8 +73,8 @@ def _facts(judged: Sequence[Judged]) -> dict[str, Any]:
             "wrong_kinds": _most(f.kind for j in asked for f in j.draft_findings),
         },
         "written_by": _most(m["written_by"] for m in metadata),
-        "degraded": rate(sum(m["degraded_reason"] is not None for m in metadata), len(judged)),
-        "degraded_reasons": _most(m["degraded_reason"] for m in metadata if m["degraded_reason"]),
+        "degraded": rate(len(degraded), len(judged)),
+        "degraded_reasons": _most(degraded),
     }
 
 

@@ -215,3 +215,12 @@ def outside_slots(sentence: str) -> str:
     ['면', '!']
     """
     return _SLOT_AND_PARTICLE.sub(" ", sentence)
+
+
+def slots_as_words(sentence: str) -> str:
+    """Return a sentence with every slot, its particle with it, as a word of its kind: `@0` a wish, `@1` any shop.
+
+    >>> slots_as_words("@2은 #2이 $2이에요!").split()
+    ['@1', '#1', '$1', '!']
+    """
+    return _SLOT_AND_PARTICLE.sub(lambda m: f" {m[1]}{m[2] if m[2] in '09' else 1} ", sentence)

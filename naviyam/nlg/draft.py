@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from naviyam.nlg.brief import MAX_SHOWN, WriteRequest, realise
@@ -64,6 +64,8 @@ class Draft:
     def open(self, slotted: str) -> Sentence:
         """Add an opening that no model wrote."""
         piece = self.add(self.said(slotted), "notice")
+        piece = replace(piece, text=piece.text.replace("\n", " ", 1))
+        self.parts[-1] = piece
         self.opening = piece.text.strip()
         return piece
 

@@ -33,6 +33,7 @@ _GOOD = re.compile(r"착한\s*가게|선한\s*영향력|마음 따뜻한 가게"
 _CHEAPEST = re.compile(r"(?:제일|가장)\s*(?:싸|저렴)|값이 제일")
 _NEAREST = re.compile(r"(?:제일|가장)\s*가까")
 _CHEAPER = re.compile(r"더 (?:싸|싼|저렴)|아까보다")
+_NO_PRICE = re.compile(r"값은 아직 몰라")
 _FREE = re.compile(r"무료|공짜|할인|서비스로|덤으로|쿠폰")
 _GUESS = re.compile(r"아마|것 같|무조건|틀림없이|보장|최고의|인기 (?:많|최고)|별점")
 _SHOP_LIKE = re.compile(
@@ -167,6 +168,8 @@ def _claims(slotted: str, facts: Facts, current: int | None) -> Iterable[str]:
         and ("아까보다" in free or request.saved_won is None)
     ):
         yield "saved"
+    if _NO_PRICE.search(free) and any(r.menus for r in about):
+        yield "price_known"
     if _FREE.search(free):
         yield "offer"
     if _GUESS.search(free):

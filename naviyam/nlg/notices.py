@@ -92,6 +92,9 @@ def after_text(request: WriteRequest) -> list[str]:
         said.append(style.NOTICE_RATING_UNKNOWN)
     if request.situation in _STATED and not any(r.menus for r in shown):
         said += _about(style.NOTICE_PRICES_UNKNOWN, shown, shown)
+    asked_menus = request.understanding.intent is Intent.MENU_INQUIRY
+    if asked_menus and request.situation is Situation.SHOP and not shown[0].menus:
+        said.append(style.NOTICE_MENUS_UNKNOWN)
     for food in filters.allergies:
         said.append(style.NOTICE_ALLERGY.format(food=josa(food, "이/가"), name=food))
     return said

@@ -147,6 +147,7 @@ NOTICE_CARD: Mapping[str, str] = {
 }
 NOTICE_HOURS_UNKNOWN = "{names} 몇 시까지 하는지는 아직 몰라요."
 NOTICE_PRICES_UNKNOWN = "{names} 값은 아직 몰라요."
+NOTICE_MENUS_UNKNOWN = "무슨 메뉴가 있는지랑 값은 아직 몰라요."
 NOTICE_RATING_UNKNOWN = "별점은 아직 몰라요."
 NOTICE_MORE_MENUS = "{menus}도 있어요."
 NOTICE_OVER_LIMIT = "{menu} {price}이라 한 끼 한도 {limit}보다 {over} 더 들어요."
@@ -156,7 +157,7 @@ NOTICE_WITHIN_LIMIT = "{menu} 카드로 다 낼 수 있어요."
 NOTICE_ALLERGY = '{food} 들어간 메뉴가 있는 곳은 뺐어요. 그래도 주문할 때 "{name} 알레르기가 있어요"라고 꼭 말해 주세요.'
 NOTICE_PLACE = "동네를 알려 주면 더 가까운 곳을 찾아 줄게요. 어느 동네에 있어요?"
 NOTICE_RELAXED: Mapping[str, str] = {
-    "location": "가까이에는 적어서 조금 더 먼 곳도 봤어요.",
+    "location": "가까이엔 많지 않아서 조금 더 먼 곳도 봤어요.",
     "food_type": "그 메뉴가 적힌 곳이 적어서 비슷한 가게도 골랐어요.",
     "category": "딱 그런 가게는 못 찾아서 다른 가게도 봤어요.",
     "atmosphere": "분위기까지는 아직 몰라서 음식으로 골랐어요.",

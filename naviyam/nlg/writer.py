@@ -27,7 +27,7 @@ from naviyam.nlg.brief import (
     spoken_values,
 )
 from naviyam.nlg.draft import Draft, Sentence
-from naviyam.nlg.fluency import made_up_words
+from naviyam.nlg.fluency import impolite, unknown_pairs
 from naviyam.nlg.generator import Generator
 from naviyam.nlg.grounding import facts_of, named_shops, violations
 from naviyam.nlg.notices import (
@@ -44,7 +44,7 @@ from naviyam.nlg.wording import off_theme
 from naviyam.settings import Writing
 
 _MAY_BE_LEFT_OUT = {
-    "repeated", "fluency", "off_theme", "open", "meal_card", "good_influence", "cheap", "near", "saved",
+    "repeated", "fluency", "off_theme", "open", "meal_card", "good_influence", "cheap", "near", "saved", "price_known", "impolite",
 }  # fmt: skip
 """Faults of form and claims: such a sentence is left out, if it names no shop. Any other ends the model's part."""
 
@@ -131,7 +131,8 @@ class Writer:
             for text in after_shop(request, 1):
                 yield draft.add(text, "notice")
         for text in after_text(request):
-            yield draft.add(text, "notice")
+            if text not in draft.text():
+                yield draft.add(text, "notice")
         if (question := self._ending(draft)) is not None:
             yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
@@ -165,9 +166,11 @@ class Writer:
         if any(p.text.strip() == text.strip() for p in draft.parts):
             return ("repeated",)
         faults = violations(text, slotted, draft.facts, current=draft.current)
+        if not faults and impolite(text):
+            faults = ("impolite",)
         if faults or self._layout != "compact":
             return faults
-        if made_up_words(slotted, draft.request.question):
+        if unknown_pairs(written):
             return ("fluency",)
         return ("off_theme",) if off_theme(written, draft.request) else ()
 
