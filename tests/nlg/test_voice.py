@@ -117,6 +117,18 @@ async def test_asked_for_menus_more_than_one_is_told() -> None:
     assert "라면 4,000원도 있어요." in (await answer(request)).text
 
 
+async def test_asked_for_menus_that_nobody_knows_it_says_so() -> None:
+    request = ask(shop(1, "참맛김밥", menus=()), intent=Intent.MENU_INQUIRY)
+    assert "메뉴가 있는지랑 값은 아직 몰라요." in (await answer(request)).text
+
+
+async def test_an_opening_takes_the_picture_of_the_food_asked_for() -> None:
+    text = (
+        await answer(ask(shop(1, "가게"), shop(2, "나게")), "@0 좋아요! 🍝 @1: %1. @2: %2.")
+    ).text
+    assert text.splitlines()[0].endswith("🍗")
+
+
 async def test_where_nobody_knows_the_place_it_is_the_only_question() -> None:
     text = (await answer(ask(shop(1, "가게"), shop(2, "나게"), place_known=False))).text
     assert text.endswith("어느 동네에 있어요?")
@@ -149,7 +161,14 @@ async def test_a_far_shop_is_no_walk_of_kilometres() -> None:
 
 async def test_an_untrue_claim_or_a_strange_opening_is_left_out_and_the_answer_goes_on() -> None:
     request = ask(shop(1, "맛있는치킨", meal_card="unknown"), shop(2, "참새통닭"))
-    for opening, reason in (("카드 되는 곳이에요! 😋", "meal_card"), ("힘내요! 😋", "off_theme")):
+    for opening, reason in (
+        ("카드 되는 곳이에요! 😋", "meal_card"),
+        ("힘내요! 😋", "off_theme"),
+        ("아직 어때요? 😋", "fluency"),
+        ("여기 밥! 😋", "impolite"),
+        ("값은 아직 몰라요.", "price_known"),
+        ("지금 가요! 😋", "off_theme"),
+    ):
         written = await answer(request, f"{opening} @1: #1 $1, %1, &1. @2: #2 $2, %2, &2.")
         assert (written.written_by, written.degraded_reason) == ("llm", None)
         assert written.rejected == (reason,)
