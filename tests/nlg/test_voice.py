@@ -7,6 +7,9 @@ import pytest
 
 from naviyam.clock import SystemClock
 from naviyam.conversation import Turns
+from naviyam.dialogue import replies
+from naviyam.evaluation.korean import emoji_count, impolite, sentences
+from naviyam.evaluation.language import STIGMA
 from naviyam.nlg import style
 from naviyam.nlg.brief import WriteRequest, dong_of
 from naviyam.nlg.wording import off_theme, said
@@ -199,3 +202,20 @@ def test_tiredness_may_be_answered_only_where_it_was_felt() -> None:
 
 def test_a_place_without_a_dong_is_told_by_its_road() -> None:
     assert dong_of("경기도 성남시 분당구 황새울로 3") == "황새울로 3"
+
+
+def test_every_fixed_reply_is_short_polite_and_shames_nobody() -> None:
+    tables = (getattr(replies, name) for name in vars(replies) if name.isupper())
+    texts = [t for table in tables for t in (table if isinstance(table, tuple) else (table,))]
+    texts = [t for t in texts if isinstance(t, str)]
+    assert len(texts) > 25
+    for text in texts:
+        assert impolite(text, ()) == [], text
+        assert len(sentences(text, ())) <= 4, text
+        assert emoji_count(text) <= 2, text
+        assert not any(word in text for word in STIGMA), text
+
+
+def test_another_topic_is_turned_down_with_something_to_eat() -> None:
+    for text in replies.OUT_OF_SCOPE:
+        assert any(word in text for word in ("간식", "먹고 싶", "맛집", "맛있는")), text

@@ -118,7 +118,7 @@ def _write(
     if fresh and path.exists():
         path.replace(path.with_suffix(".old.jsonl"))
     session.say(f"evaluate: writing {count} answers ({writer})")
-    at_once = session.settings.writing_evaluation.at_once
+    at_once = min(session.settings.writing_evaluation.at_once, max(4, count // 5))
     run_program(
         session,
         _PROGRAM,
