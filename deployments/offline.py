@@ -176,8 +176,8 @@ def _bench(
     generator = NotingGenerator(engine) if engine else None
     writer = NotingWriter(settings.writing, generator, clock)
     encoder = load_encoder(settings.retrieval)
-    builder = RuntimeBuilder(settings, clock, encoder=encoder, generator=None, writer=writer)
-    runtime = builder.build(_no_state(clock))
+    builder = RuntimeBuilder(settings, clock, encoder=encoder, generator=None)
+    runtime = builder.build(_no_state(clock), writer=writer)
     bench = Bench(
         pipeline=runtime.pipeline,
         writer=writer,

@@ -64,13 +64,12 @@ class RuntimeBuilder:
         encoder: Encoder | None,
         generator: Generator | None,
         remote: RemoteStages | None = None,
-        writer: Writer | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
-        self._writer = writer or Writer(settings.writing, generator, clock)
+        self._writer = Writer(settings.writing, generator, clock)
         self._state: State | None = None
         morphemes.warm_up()
 
@@ -93,12 +92,13 @@ class RuntimeBuilder:
 
         return Versioned(lambda: published(self._settings), load), state
 
-    def build(self, state: State) -> Runtime:
-        """Return the current versions over a state that the caller made.
+    def build(self, state: State, *, writer: Writer) -> Runtime:
+        """Return the current versions over a state and with a writer that the caller made.
 
         Raises:
             NotFoundError: nothing was published yet; the message says what to run.
         """
+        self._writer = writer
         wanted = published(self._settings)
         return self._runtime(self._stages(wanted), wanted, state)
 
