@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 _PROGRAM = "deployments.offline"
 _WRITERS = ("llm", "template", "base")
+_NOTES = (
+    "Questions are seeded and simulated; shops, menus and prices are the catalogue's.",
+    "`llm` may hold fixed notices, and a fixed opening where the model's was held back; `degraded` is an answer that the"
+    " template had to finish. Times are those of a batch of `at_once` answers without a limit, not of serving.",
+)
 _SHOWN = (
     "wrong_facts", "degraded", "particle_errors", "impolite", "stigma_or_alcohol_words", "too_many_emoji",
     "over_three_sentences_a_shop", "repeated_sentence", "korean_share_mean", "characters_p50", "characters_p95",
@@ -36,7 +41,7 @@ def run(session: Session, scale: Scale) -> Section:
     limit_won = settings.meal_card.limit_won(None)
     judged: dict[str, tuple[Judged, ...]] = {}
     sets: dict[str, str] = {}
-    notes = ["Questions are seeded and simulated; shops, menus and prices are the catalogue's."]
+    notes = [*_NOTES]
     for writer in _WRITERS:
         held = _answers(session, scale, writer, catalog, notes)
         if held is None:
