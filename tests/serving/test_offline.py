@@ -31,6 +31,7 @@ def settings(state, settings_at):
 
 def test_answers_are_written_judged_right_and_continued(settings, state, tmp_path):
     out = tmp_path / "answers.jsonl"
+    kept = sorted(state.rglob("*"))
     first = write(settings, out, count=4)
     assert json.dumps(first)
     again = write(settings, out, count=8)
@@ -40,7 +41,7 @@ def test_answers_are_written_judged_right_and_continued(settings, state, tmp_pat
     assert {a.answer["metadata"]["written_by"] for a in held.generated} == {"template"}
     judged = judge(held.answers, Catalog.load(current(settings.paths.catalog)), limit_won=9_500)
     assert figures(judged)["wrong_facts"]["count"] == 0
-    assert not (state / "events").exists()
+    assert sorted(state.rglob("*")) == kept
     with pytest.raises(ConflictError, match="another file"):
         write(settings, out, count=9, seed=4)
 
