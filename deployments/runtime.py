@@ -1,9 +1,9 @@
 """Builds what one process serves from `Settings`: a pipeline over ports, for whichever versions are current. No Ray here."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.registry.champion import adapter_version
 from deployments.stages import (
     LocalFunnels,
     LocalRanker,
@@ -95,6 +95,16 @@ class RuntimeBuilder:
 
         return Versioned(lambda: published(self._settings), load), state
 
+    def build(self, state: State, *, writer: Writer) -> Runtime:
+        """Return the current versions over a state and with a writer that the caller made.
+
+        Raises:
+            NotFoundError: nothing was published yet; the message says what to run.
+        """
+        self._writer = writer
+        wanted = published(self._settings)
+        return self._runtime(self._stages(wanted), wanted, state)
+
     def _stages(self, wanted: DataVersions) -> Stages:
         here = self._remote is None
         return load_stages(self._settings, self._encoder, wanted, search=here, rank=here)
@@ -154,18 +164,6 @@ class RuntimeBuilder:
             "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }
-
-
-def adapter_version(settings: Settings) -> str:
-    """Return the champion adapter as `name@version`, its name where the card says no version, else `none`."""
-    name = settings.llm.adapter
-    if not name:
-        return "none"
-    try:
-        card = json.loads((settings.paths.adapters / name / "model.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return name
-    return f"{name}@{card['version']}" if isinstance(card, dict) and "version" in card else name
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

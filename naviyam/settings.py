@@ -37,6 +37,7 @@ class Paths(Section):
 
     classifier: Path = Path("models/nlu")
     """The intent classifier that comes with the repository (`naviyam train nlu` makes it again)."""
+
     safety_classifier: Path = Path("models/safety")
     """The classifier of the input screen (`python -m training.safety` makes it again); without it the rules decide."""
 
@@ -180,6 +181,28 @@ class Writing(Section):
     max_emoji: int = 2
 
 
+class WritingEvaluation(Section):
+    """How many answers `naviyam evaluate writing` judges, and what they must hold."""
+
+    answers: int = Field(40, ge=1)
+    full_answers: int = Field(10_000, ge=1)
+    template_answers: int = Field(200, ge=1)
+    full_base_answers: int = Field(100, ge=1)
+    at_once: int = Field(24, ge=1)
+    max_wrong_facts: int = 0
+    max_degraded_share: float = 0.05
+    max_long_share: float = 0.05
+    """Share of answers in which a shop gets more than three sentences."""
+
+    def count(self, writer: str, *, full: bool) -> int:
+        """Return how many answers of a writer are judged; the plain base writes with `full` only."""
+        if writer == "template":
+            return self.full_answers if full else self.template_answers
+        if writer == "base":
+            return self.full_base_answers if full else 0
+        return self.full_answers if full else self.answers
+
+
 class LanguageModel(Section):
     """The engine and its base."""
 
@@ -288,6 +311,7 @@ class Settings(Section):
     funnel: Funnel = Funnel()
     ranker_training: RankerTraining = RankerTraining()
     writing: Writing = Writing()
+    writing_evaluation: WritingEvaluation = WritingEvaluation()
     llm: LanguageModel = LanguageModel()
     serving: Serving = Serving()
     safety: Safety = Safety()

@@ -47,7 +47,8 @@ from naviyam.dialogue.turn import (
 from naviyam.errors import NaviyamError
 from naviyam.feedback.events import InteractionEvent
 from naviyam.nlg.brief import WriteRequest
-from naviyam.nlg.writer import Sentence, Writer
+from naviyam.nlg.draft import Sentence
+from naviyam.nlg.writer import Writer
 from naviyam.request import Intent, Understanding, UserProfile
 from naviyam.safety.screen import InputVerdict, Screen
 from naviyam.settings import Settings

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from naviyam.nlg import style
-from naviyam.nlg.brief import MAX_SHOWN, Situation, WriteRequest, slot_values, won
+from naviyam.nlg.brief import MAX_SHOWN, MAX_WALK_MINUTES, Situation, WriteRequest, slot_values, won
 from naviyam.request import Emotion, Intent
 
 Layout = Literal["compact", "instructed"]
@@ -55,7 +55,10 @@ def truths(request: WriteRequest, i: int) -> tuple[str, ...]:
     found: list[str] = []
     if shown[i - 1].is_good_influence_shop:
         found.append("good")
-    if _alone_least([x.distance_m for x in shown]) == i - 1:
+    way = shown[i - 1].walk_minutes
+    if _alone_least([x.distance_m for x in shown]) == i - 1 and (
+        way is not None and way <= MAX_WALK_MINUTES
+    ):
         found.append("near")
     if _alone_least([x.menus[0].price_won if x.menus else None for x in shown]) == i - 1:
         found.append("cheap")
