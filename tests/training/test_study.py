@@ -91,13 +91,13 @@ def test_item_knn_knows_what_goes_together() -> None:
 
 def test_the_look_rate_is_found_from_shuffled_lists_whatever_the_policy_shows_first() -> None:
     rng = np.random.default_rng(0)
-    sessions = np.repeat(np.arange(400), 20)
+    sessions = np.repeat(np.arange(150), 20)
     liking = rng.random(len(sessions)) * 0.6
     shown = position.show(
         sessions, liking.astype(np.float32), liking, np.ones(len(sessions), bool), rng
     )
     assert 0.05 < shown.shuffled.mean() < 0.15
     found = position.estimate(shown)
-    np.testing.assert_allclose(found, np.arange(1, 11) ** -position.BIAS, atol=0.1)
+    np.testing.assert_allclose(found, np.arange(1, 11) ** -position.BIAS, atol=0.12)
     rate = [shown.clicked[shown.position == p].mean() for p in (1, 10)]
     assert rate[1] < rate[0] * found[9]  # the policy shows better shops first, on top of the looks
