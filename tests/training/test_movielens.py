@@ -23,9 +23,7 @@ def ratings() -> Ratings:
     chance = np.where(np.arange(40)[:, None] % 2 == np.arange(60)[None] % 2, 0.5, 0.05)
     user, item = np.nonzero(rng.random((40, 60)) < chance)
     stars = rng.integers(1, 6, len(user)).astype(np.float32)
-    return Ratings(
-        user=user, item=item, stars=stars, time=np.arange(len(user)), n_users=40, n_items=60
-    )
+    return Ratings(user=user, item=item, stars=stars, n_users=40, n_items=60)
 
 
 def test_the_file_is_read_and_a_wrong_one_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _LOG_SCALE: Final = 6.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lists:
-    """Candidate lists [lists, c], best mean first: `user` [lists], `item` [lists, c], `dense` [lists, c, 50 + 10 + 1], `label` [lists, c]."""
+    """Candidate lists, best mean first: `user` [lists], `item` and `label` [lists, c], `dense` [lists, c, 50 + 10 + 1]."""
 
     user: npt.NDArray[np.int64]
     item: npt.NDArray[np.int64]
@@ -49,10 +49,10 @@ class Lists:
 
 
 def make_lists(scores: Mapping[str, F32], seen: F32, wanted: F32) -> Lists:
-    """Return every user's `CANDIDATES` unseen items with the highest mean score, and which of them are `wanted`.
+    """Return every user's `CANDIDATES` best unseen items by mean score, and which of them are `wanted`.
 
-    Fewer where a user has fewer left. All arrays are [users, items]. The wide places are: 0 the mean over the funnels but popularity, then one block of
-    scores, one of log ranks, one of found flags, in the order of `scores`.
+    Fewer where a user has fewer left. All arrays are [users, items]. Wide place 0 is the mean over the funnels but
+    popularity; then come blocks in the order of `scores`: scores, log ranks, found flags.
 
     Raises:
         ConfigError: there are more funnels than places.

@@ -18,12 +18,11 @@ TRAIN_SHARE = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ratings:
-    """Ratings [n]: `user` and `item` are rows of `n_users` and `n_items`, `time` is epoch seconds."""
+    """Ratings [n]: `user` and `item` are rows of `n_users` and `n_items`. Times are not used: the split is not by time."""
 
     user: I64
     item: I64
     stars: F32
-    time: I64
     n_users: int
     n_items: int
 
@@ -33,7 +32,6 @@ class Ratings:
             user=self.user[index],
             item=self.item[index],
             stars=self.stars[index],
-            time=self.time[index],
             n_users=self.n_users,
             n_items=self.n_items,
         )
@@ -68,7 +66,6 @@ def read_ratings(path: Path) -> Ratings:
         user=user.reshape(-1).astype(np.int64),
         item=item.reshape(-1).astype(np.int64),
         stars=cells[:, 2].astype(np.float32),
-        time=cells[:, 3].astype(np.float64).astype(np.int64),
         n_users=len(users),
         n_items=len(items),
     )

@@ -21,7 +21,7 @@ _NEAR_KM = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Restaurants:
-    """`ratings` (0 to 2 stars, no times), and [users, items]: `near` in 0..1, `fitting` in 0..1."""
+    """`ratings` (0 to 2 stars), and [users, items]: `near` in 0..1, `fitting` in 0..1."""
 
     ratings: Ratings
     near: F32
@@ -43,7 +43,6 @@ def read_restaurants(folder: Path) -> Restaurants:
             user=np.array([users[r["userID"]] for r in kept], np.int64),
             item=np.array([items[r["placeID"]] for r in kept], np.int64),
             stars=np.array([float(r["rating"]) for r in kept], np.float32),
-            time=np.zeros(len(kept), np.int64),
             n_users=len(users),
             n_items=len(items),
         )
