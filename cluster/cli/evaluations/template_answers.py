@@ -25,7 +25,8 @@ async def _answers(session: Session, count: int, rng: random.Random) -> list[tup
     from naviyam.conversation import Turns
     from naviyam.dialogue.present import Candidate, View, recommendation
     from naviyam.nlg.brief import WriteRequest
-    from naviyam.nlg.writer import Sentence, Writer
+    from naviyam.nlg.draft import Sentence
+    from naviyam.nlg.writer import Writer
     from naviyam.nlu.rules import RuleUnderstander
     from naviyam.request import Filters, RequestContext
     from naviyam.versions import current
