@@ -83,7 +83,7 @@ _NAMED: Final = (
     _named("asked_card_x_card_yes", 1.0),
     _named("asked_good_x_good_influence", 1.0),
     _named("open_known_open"),
-    _named("open_known_closed"),
+    _named("open_known_closed", -1.0),
     _named("asked_open_x_open", 1.0),
     _named("asked_near_x_distance", 2.0),
     _named("asked_budget_x_fit", 1.0),

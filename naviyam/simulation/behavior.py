@@ -1,7 +1,7 @@
 """Simulated behaviour over any list of shops: users with latent tastes who view, click, order, save and review.
 
 Seeded and pure. A user's utility of a shop is taste for its kinds, closeness, price against the budget, the shop's
-quality, and a low-rank affinity that only co-behaviour shows; clicks are position-biased (examination 1/position^0.6).
+quality, whether it is open, and a low-rank affinity that only co-behaviour shows; clicks are position-biased (examination 1/position^0.6).
 What comes out is always marked simulated. Bars and shops without a place are never visited.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from naviyam.catalog.events import CLICK, FAVORITE, ORDER, REVIEW, VIEW, Events
+from naviyam.catalog.hours import CLOSED, HoursTable
 from naviyam.catalog.types import Menu, Shop
 from naviyam.clock import SEOUL
 from naviyam.request import CATEGORIES, UserProfile
@@ -23,6 +24,9 @@ SHOWN = 8
 REACH_KM = 4.0
 FAR_PER_KM = 1.6
 """What a kilometre takes from the utility: a child walks; as much as a favourite kind of food adds."""
+
+CLOSED_LOSS = 3.0
+"""What a shop known to be closed loses: few walk to a locked door."""
 
 POOL = 150
 RANK_DIM = 4
@@ -52,6 +56,7 @@ class _Town:
     good: npt.NDArray[np.bool_]
     usable: npt.NDArray[np.int64]
     districts: tuple[str, ...]
+    hours: HoursTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,6 +149,7 @@ def _town(shops: Sequence[Shop], menus: Sequence[Menu], rng: np.random.Generator
         good=np.array([s.is_good_influence_shop for s in shops], bool),
         usable=np.flatnonzero(usable),
         districts=tuple(s.sigungu for s in shops),
+        hours=HoursTable([s.hours for s in shops]),
     )
 
 
@@ -190,11 +196,9 @@ def _life(
     for _ in range(int(rng.poisson(14.0 * days / 90 + 1))):
         slot = int(rng.choice(len(_SLOT_HOURS), p=[share for _, share in _SLOT_HOURS]))
         started = _moment(now, days, slot, rng)
-        rows.extend(
-            _session(
-                index, pool, utility + _slot_bonus(town, pool, slot), started, town, saved, rng
-            )
-        )
+        now_utility = utility + _slot_bonus(town, pool, slot)
+        now_utility -= CLOSED_LOSS * (town.hours.open_now(started)[pool] == CLOSED)
+        rows.extend(_session(index, pool, now_utility, started, town, saved, rng))
     return rows
 
 
