@@ -292,9 +292,9 @@ class Safety(Section):
 
     attack_threshold: float = Field(0.30, gt=0, le=1)
     hunger_threshold: float = Field(0.15, gt=0, le=1)
-    hurt_threshold: float = Field(0.15, gt=0, le=1)
-    self_harm_threshold: float = Field(0.2, gt=0, le=1)
-    calm_margin: float = Field(0.3, ge=0, le=1)
+    hurt_threshold: float = Field(0.2, gt=0, le=1)
+    self_harm_threshold: float = Field(0.35, gt=0, le=1)
+    calm_margin: float = Field(0.5, ge=0, le=1)
     """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
 
 
