@@ -4,6 +4,7 @@ Which list a file is shows in its header. A bad row is set aside with its reason
 losing its shop. No network, no geocoding: a shop without a point stays without one.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ LEAST_WON, MOST_WON = 300, 300_000
 FARTHEST_KM = 60.0
 _KOREA = (33.0, 38.7, 124.5, 131.95)
 _MEDIAN_FROM = 3
+_ELDERLY = re.compile(r"경로|어르신|노인|실버|[6-7][05]세")
 
 Centres = Mapping[tuple[str, str], tuple[float, float]]
 """(sido, sigungu) to its centre."""
@@ -155,7 +157,7 @@ def _own_centres(rows: Sequence[_Read]) -> dict[tuple[str, str], tuple[float, fl
 def _menus(read: _Read, table: str, aside: list[SetAside]) -> Iterator[Menu]:
     for number, (name, price) in enumerate(read.raw.menus, start=1):
         won = _won(price)
-        reason = "no menu name" if not name else won if isinstance(won, str) else ""
+        reason = won if isinstance(won, str) else _not_for_a_child(name)
         if isinstance(won, str) or reason:
             aside.append(
                 SetAside(
@@ -170,6 +172,13 @@ def _menus(read: _Read, table: str, aside: list[SetAside]) -> Iterator[Menu]:
             price_won=won,
             is_best=number == 1,
         )
+
+
+def _not_for_a_child(name: str) -> str:
+    """Return why a child cannot have the menu at its price, "" where it can."""
+    if not name:
+        return "no menu name"
+    return "a price for the elderly" if _ELDERLY.search(name) else ""
 
 
 def _won(text: str) -> int | str:

@@ -26,7 +26,8 @@ from naviyam.request import (
 )
 from naviyam.retrieval.filters import with_allergies
 from naviyam.safety.help import help_answer
-from naviyam.safety.screen import HelpKind, InputVerdict
+from naviyam.safety.need import HelpKind
+from naviyam.safety.screen import InputVerdict
 from naviyam.search import SearchRequest
 from naviyam.settings import Settings
 
@@ -289,7 +290,7 @@ class Answers:
             )
             near = [Candidate(row=row, score=0.0, funnels={}) for row in rows]
             shown = present(near, view, count=HELP_SHOPS)
-        text = help_answer(kind, [_where(r) for r in shown])
+        text = help_answer(kind, [_where(r) for r in shown], place_known=where.place is not None)
         return replace(decision, text=text, shown=shown, place=where.place, help_kind=kind)
 
     def _locate(

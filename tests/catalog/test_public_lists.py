@@ -68,7 +68,8 @@ def test_bad_rows_are_set_aside_and_counted(tmp_path: Path) -> None:
         changed(shop_id="none", name=" "),
         changed(shop_id="N0"),
         changed(
-            shop_id="price", menus='[{"name": "밥", "price": 0}, {"name": "국", "price": 6000}]'
+            shop_id="price",
+            menus='[{"name": "밥", "price": 0}, {"name": "국", "price": 6000}, {"name": "탕(경로우대)", "price": 5000}]',
         ),
     )
     imported = import_list(path)
@@ -83,7 +84,8 @@ def test_bad_rows_are_set_aside_and_counted(tmp_path: Path) -> None:
         "coordinates far from the district": 1,
         "id comes twice": 1,
     }
-    assert sum(reasons["list.csv:menus"].values()) == 1
+    assert sum(reasons["list.csv:menus"].values()) == 2
+    assert reasons["list.csv:menus"]["a price for the elderly"] == 1
     assert {i.row for i in imported.report.set_aside if i.reason == "no name"} == {9}
 
 
