@@ -19,7 +19,6 @@ MOVIELENS = Path("evaluation/movielens.json")
 RESTAURANTS = Path("recsys")
 """Below the folder of shared data."""
 
-SHARED_DATA = Path("../shared/data")
 QUICK_USERS, FULL_USERS, FULL_SEEDS = 200, 300, 3
 FIGURES = (
     "ndcg_at_5", "precision_at_5", "recall_at_10", "auc", "ece", "coverage_at_5", "diversity_at_5",
@@ -94,8 +93,7 @@ def _movielens(session: Session) -> tuple[dict[str, Any] | None, str]:
 def _restaurants(session: Session, scale: Scale) -> tuple[dict[str, Any] | None, str]:
     from cluster.cli.program import run_program
 
-    shared = getattr(session.settings.paths, "shared_data", SHARED_DATA)
-    folder = Path(shared) / RESTAURANTS
+    folder = session.settings.paths.shared_data / RESTAURANTS
     if not folder.is_dir():
         return None, f"No figures on restaurant ratings: {folder} is not there."
     seeds = "5" if scale.full else "2"
