@@ -43,7 +43,7 @@ def test_the_section_reads_what_is_there_and_says_what_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tmp_path / "c.yaml"
-    config.write_text(f"paths: {{state: {tmp_path}}}\n")
+    config.write_text(f"paths: {{state: {tmp_path}, shared_data: {tmp_path / 'none'}}}\n")
     session = Session(config=config)
     metrics = {"auc": 0.9, "ranking": {"wide_deep": {"ndcg_at_5": 0.5}}}
     versions.publish(
@@ -60,7 +60,6 @@ def test_the_section_reads_what_is_there_and_says_what_is_not(
         return STUDY
 
     monkeypatch.setattr(program, "run_program", fake)
-    monkeypatch.setattr(ranking, "SHARED_DATA", tmp_path / "none")
     section = ranking.run(session, Scale())
     assert [module for module, _ in asked] == ["training.wide_deep.study"]
     assert section.figures["card"]["auc"] == 0.9

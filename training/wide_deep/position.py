@@ -34,15 +34,15 @@ from training.wide_deep.world import World
 
 BIAS: Final = 1.0
 SHOWN: Final = 10
-LISTS: Final = 30
+LISTS: Final = 40
 """Lists shown to each user."""
 
 SHUFFLED: Final = 0.1
 TRUE_BEST: Final = 5
 BATCH: Final = 256
-EPOCHS: Final = 4
-JUDGED_EVERY: Final = 4
-"""Every fourth user's clicks are not learned from; the rankers are judged on them."""
+EPOCHS: Final = 3
+JUDGED_EVERY: Final = 2
+"""Every second user's clicks are not learned from; the rankers are judged on them."""
 
 POPULARITY = FUNNEL_SCORES.stop - 1
 METHODS = ("naive", "position_input", "ipw")

@@ -5,7 +5,7 @@ its figures are read from where that program wrote them.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ MOVIELENS = Path("evaluation/movielens.json")
 RESTAURANTS = Path("recsys")
 """Below the folder of shared data."""
 
-SHARED_DATA = Path("../shared/data")
 QUICK_USERS, FULL_USERS, FULL_SEEDS = 200, 300, 3
 FIGURES = (
     "ndcg_at_5", "precision_at_5", "recall_at_10", "auc", "ece", "coverage_at_5", "diversity_at_5",
@@ -29,7 +28,7 @@ _NO_MOVIELENS = (
     "No MovieLens figures: make requirements/recsys.txt's environment and run `python -m training.movielens --data "
     "ml-100k.inter --seeds 3 --out {path}`."
 )
-_NO_IALS = "iALS is left out of the simulated study: the package implicit is not installed here."
+_NO_IALS = "iALS is left out of the studies run here: the package implicit is not installed."
 
 
 def run(session: Session, scale: Scale) -> Section:
@@ -94,8 +93,7 @@ def _movielens(session: Session) -> tuple[dict[str, Any] | None, str]:
 def _restaurants(session: Session, scale: Scale) -> tuple[dict[str, Any] | None, str]:
     from cluster.cli.program import run_program
 
-    shared = getattr(session.settings.paths, "shared_data", SHARED_DATA)
-    folder = Path(shared) / RESTAURANTS
+    folder = session.settings.paths.shared_data / RESTAURANTS
     if not folder.is_dir():
         return None, f"No figures on restaurant ratings: {folder} is not there."
     seeds = "5" if scale.full else "2"
@@ -104,26 +102,44 @@ def _restaurants(session: Session, scale: Scale) -> tuple[dict[str, Any] | None,
 
 
 def simulated_tables(found: Mapping[str, Any]) -> list[Table]:
-    """Return the tables of the first world: systems, cold users, districts; and of position bias."""
+    """Return the tables: systems over all worlds, the first world's cold users and districts, position bias."""
     world = found["worlds"][0]
     title = (
         f"{world['lists']} lists of {world['users']} simulated users over {world['shops']} shops"
     )
-    systems = tuple((n, *(row[c] for c in FIGURES)) for n, row in world["systems"].items())
+    systems = tuple((name, *_means(found["worlds"], name)) for name in world["systems"])
     tables = [Table(title=title, columns=("system", *FIGURES), rows=systems)]
     parts = {**world["by_past"], **world["by_district"]}
     names = tuple(next(iter(parts.values())))
     rows = tuple((part, *(row.get(n) for n in names)) for part, row in parts.items())
     tables.append(Table(title="NDCG@5 by past and district", columns=("users", *names), rows=rows))
-    for clicks in found["clicks"][:1]:
-        rows = tuple(
-            (name, row["ndcg_at_5"], row["auc"]) for name, row in clicks["methods"].items()
-        )
-        title = (
-            f"position bias: {clicks['impressions']} simulated impressions, judged by true taste"
-        )
-        tables.append(Table(title=title, columns=("trained", "ndcg_at_5", "auc"), rows=rows))
+    if found["clicks"]:
+        tables.append(_position_table(found["clicks"]))
     return tables
+
+
+def _means(worlds: Sequence[Mapping[str, Any]], system: str) -> list[float | None]:
+    """Return each of `FIGURES` as its mean over worlds, None where a system has no such figure."""
+    rows = [world["systems"][system] for world in worlds]
+    known = {name: [row[name] for row in rows if row.get(name) is not None] for name in FIGURES}
+    return [sum(values) / len(values) if values else None for values in known.values()]
+
+
+def _position_table(worlds: Sequence[Mapping[str, Any]]) -> Table:
+    """Return the mean over worlds of every way to learn from clicks, and NDCG@5 of each world."""
+    rows = []
+    for name in worlds[0]["methods"]:
+        each = [world["methods"][name] for world in worlds]
+        gains = [row["ndcg_at_5"] for row in each]
+        aucs = [row["auc"] for row in each]
+        by_world = " ".join(f"{gain:.4f}" for gain in gains)
+        rows.append((name, sum(gains) / len(gains), sum(aucs) / len(aucs), by_world))
+    impressions = sum(world["impressions"] for world in worlds)
+    return Table(
+        title=f"position bias: {impressions} simulated impressions, judged by true taste",
+        columns=("trained", "ndcg_at_5", "auc", "ndcg_at_5 by world"),
+        rows=tuple(rows),
+    )
 
 
 def simulated_plots(found: Mapping[str, Any]) -> list[Plot]:
