@@ -110,7 +110,7 @@ def features_of(
     return build_features(batch, tables)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), n=st.integers(1, 12))
 def test_a_batch_equals_its_rows_one_by_one_and_is_finite(
     world: tuple[Catalog, Behavior], seed: int, n: int
