@@ -8,7 +8,7 @@ Idempotency holds across processes by a table of keys in SQLite (`keys.db`, WAL,
 take the table's write lock, look the keys up, append and sync the lines of the new ones, insert their keys, commit.
 A crash between the sync and the commit leaves a line without a key that was never acknowledged; the retry
 writes it again under the same key, and readers count one key once. The table can be rebuilt from the
-segments and is, where it is missing. SQLite locks work on one machine's disk: ingress replicas on several machines
+segments and the Parquet and is, where it is missing. SQLite locks work on one machine's disk: ingress replicas on several machines
 need the table elsewhere, though what they read back stays right.
 """
 
@@ -19,7 +19,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,17 +27,10 @@ from typing import Any
 
 from naviyam.clock import Clock
 from naviyam.errors import ConflictError
-from naviyam.feedback.segments import (
-    OPEN_SUFFIX,
-    adopt_abandoned,
-    closed_name,
-    encode,
-    fsync_folder,
-    iterate,
-)
-
-KEY_FIELD = "idempotency_key"
-"""The record's field that makes it unique (its writer scopes it to a user); without it nothing is a duplicate."""
+from naviyam.feedback.schema import KEY_FIELD
+from naviyam.feedback.segments import OPEN_SUFFIX, adopt_abandoned, closed_name, encode
+from naviyam.feedback.storage import fsync_folder
+from naviyam.feedback.store import EventStore
 
 _IDLE_S = 5.0
 _LOCK_WAIT_S = 5.0
@@ -57,6 +50,8 @@ class AppendLog:
     Args:
         folder: where the segments lie; made if missing.
         clock: times the age of a segment and names it.
+        keys: returns the keys of all that was ever written, for a lost table of keys; by default those in `folder`'s
+            segments and Parquet.
         window_s: how long the writer waits for company before it syncs.
         max_records: records after which a segment closes.
         max_age_s: seconds after which a segment closes.
@@ -67,6 +62,7 @@ class AppendLog:
         folder: Path,
         *,
         clock: Clock,
+        keys: Callable[[], Iterable[str]] | None = None,
         window_s: float = 0.002,
         max_records: int = 1_000,
         max_age_s: float = 900.0,
@@ -81,7 +77,9 @@ class AppendLog:
         self._closing = False
         folder.mkdir(parents=True, exist_ok=True)
         adopt_abandoned(folder)
-        self._keys = _open_keys(folder)
+        self._keys = _open_keys(
+            folder, keys or (lambda: EventStore(folder.parent).keys(folder.name))
+        )
         self._segment: _OpenSegment | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{folder.name}", daemon=True)
         self._thread.start()
@@ -231,7 +229,7 @@ class _OpenSegment:
             os.close(self.descriptor)
 
 
-def _open_keys(folder: Path) -> sqlite3.Connection:
+def _open_keys(folder: Path, keys: Callable[[], Iterable[str]]) -> sqlite3.Connection:
     path = folder / "keys.db"
     connection = sqlite3.connect(
         path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False
@@ -243,8 +241,7 @@ def _open_keys(folder: Path) -> sqlite3.Connection:
     if known is None:
         connection.execute("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
         connection.executemany(
-            "INSERT OR IGNORE INTO keys (key) VALUES (?)",
-            ((str(r[KEY_FIELD]),) for r in iterate(folder) if r.get(KEY_FIELD) is not None),
+            "INSERT OR IGNORE INTO keys (key) VALUES (?)", ((key,) for key in keys())
         )
     connection.execute("COMMIT")
     return connection

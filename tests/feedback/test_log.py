@@ -15,7 +15,8 @@ from naviyam.clock import FakeClock, SystemClock
 from naviyam.errors import InputError
 from naviyam.feedback.log import AppendLog
 from naviyam.feedback.reader import read_events, read_tombstones
-from naviyam.feedback.segments import iterate, list_segments, read_segment
+from naviyam.feedback.segments import list_stems, parse_segment
+from naviyam.feedback.store import EventStore
 
 ROOT = Path(__file__).parents[2]
 WRITER = r"""
@@ -35,6 +36,15 @@ def one(i):
 with ThreadPoolExecutor(8) as pool:
     list(pool.map(one, range(100_000)))
 """
+
+
+def iterate(folder: Path) -> list[dict[str, object]]:
+    store = EventStore(folder.parent)
+    return [
+        r
+        for stem in store.stems(folder.name)
+        for r in store.read_segment(folder.name, stem).records
+    ]
 
 
 def make_log(folder: Path, **options: object) -> AppendLog:
@@ -115,10 +125,10 @@ def test_a_torn_last_line_is_left_out_and_counted(tmp_path: Path) -> None:
     log = make_log(tmp_path)
     log.append({"n": 1}).result()
     log.close()
-    (path,) = list_segments(tmp_path)
+    (path,) = tmp_path.glob("*.jsonl")
     with path.open("ab") as file:
         file.write(b'{"n": 2')
-    segment = read_segment(path)
+    segment = parse_segment(path.read_bytes())
     assert [r["n"] for r in segment.records] == [1]
     assert segment.torn == 1
 
@@ -128,7 +138,7 @@ def test_segments_close_by_count_and_by_age(tmp_path: Path) -> None:
     for n in range(5):
         log.append({"n": n}).result()
     log.close()
-    assert len(list_segments(tmp_path / "count")) == 3
+    assert len(list_stems(tmp_path / "count")) == 3
     clock = FakeClock(current=datetime(2026, 11, 1, tzinfo=UTC))
     log = AppendLog(tmp_path / "age", clock=clock, window_s=0.0)
     log.append({"n": 1}).result()
@@ -136,14 +146,14 @@ def test_segments_close_by_count_and_by_age(tmp_path: Path) -> None:
     log.append({"n": 2}).result()
     log.append({"n": 3}).result()
     log.close()
-    assert len(list_segments(tmp_path / "age")) == 2
+    assert len(list_stems(tmp_path / "age")) == 2
 
 
 def test_a_segment_of_a_living_writer_is_not_adopted(tmp_path: Path) -> None:
     first = make_log(tmp_path)
     first.append({"n": 1}).result()
     second = make_log(tmp_path)
-    assert [p.name.endswith(".open.jsonl") for p in list_segments(tmp_path)] == [True]
+    assert [p.name.endswith(".open.jsonl") for p in tmp_path.glob("*.jsonl")] == [True]
     first.append({"n": 2}).result()
     first.close()
     second.close()
