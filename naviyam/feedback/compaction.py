@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Self
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 
 from naviyam.clock import Clock
 from naviyam.errors import ConflictError
+from naviyam.feedback.keys import KeyTable
 from naviyam.feedback.reader import is_forgotten, read_tombstones
 from naviyam.feedback.schema import (
     KINDS,
@@ -29,7 +31,7 @@ from naviyam.feedback.schema import (
     to_table,
     without_text,
 )
-from naviyam.feedback.segments import adopt_abandoned
+from naviyam.feedback.segments import adopt_abandoned, list_stems
 from naviyam.feedback.ship import held, ship_closed
 from naviyam.feedback.storage import TEMPORARY
 from naviyam.feedback.store import MERGED, EventStore, Hour, Part, segment_name
@@ -91,8 +93,7 @@ def compact(
                 f"another compaction of {store.spool} is running; wait for it"
             ) from None
         for kind in KINDS:
-            if (store.spool / kind).is_dir():
-                adopt_abandoned(store.spool / kind)
+            _adopt(store, kind)
         done = Compacted(shipped=ship_closed(store) if store.ships else 0)
         forgotten = read_tombstones(store)
         for kind in TABLES:
@@ -106,6 +107,16 @@ def compact(
             )
             done += work.run()
     return done
+
+
+def _adopt(store: EventStore, kind: str) -> None:
+    folder = store.spool / kind
+    if list_stems(folder):
+        keys = KeyTable(folder, partial(store.keys, kind))
+        try:
+            adopt_abandoned(folder, keys.learn)
+        finally:
+            keys.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +137,8 @@ class _Work:
         for stem in self.store.closed(self.kind):
             done += self._convert(stem, existing)
         carried = self._read_carried_out()
-        for hour in self.store.parts(self.kind):
-            done += self._tend(hour, carried)
+        for hour, parts in self.store.parts(self.kind).items():
+            done += self._tend(hour, parts, carried)
         self._note_carried_out()
         return done
 
@@ -156,9 +167,8 @@ class _Work:
             forgotten_records=len(segment.records) - len(kept),
         )
 
-    def _tend(self, hour: Hour, carried: _CarriedOut) -> Compacted:
+    def _tend(self, hour: Hour, parts: Sequence[Part], carried: _CarriedOut) -> Compacted:
         """Rewrite one hour where deletions, old texts or many small files ask for it."""
-        parts = self.store.list_hour(self.kind, hour)
         living = self.store.living(parts)
         for part in parts:
             if part not in living:

@@ -7,7 +7,7 @@ line is one record. A crash can tear the last line; a reader leaves torn lines o
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,8 @@ def closed_name(path: Path) -> Path:
     return path.with_name(name)
 
 
-def adopt_abandoned(folder: Path) -> list[Path]:
-    """Close open segments whose writer is gone (nobody holds their lock); return their new paths."""
-    adopted = []
+def adopt_abandoned(folder: Path, learn: Callable[[Path], None]) -> None:
+    """Close open segments whose writer is gone (nobody holds their lock), each after `learn` has read it."""
     for path in sorted(folder.glob(f"*{OPEN_SUFFIX}")):
         try:
             descriptor = os.open(path, os.O_RDWR)
@@ -90,10 +89,9 @@ def adopt_abandoned(folder: Path) -> list[Path]:
             continue  # another process adopted it first
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            learn(path)
             path.rename(closed_name(path))
-            adopted.append(closed_name(path))
         except (BlockingIOError, FileNotFoundError):
             continue
         finally:
             os.close(descriptor)
-    return adopted

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
@@ -60,10 +60,10 @@ class Storage:
     def list(self, prefix: str) -> list[Stored]:
         """Return every file below `prefix`, sorted by name; none where there is no such folder."""
         selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
-        base = PurePosixPath(self.root)
+        base = self.root.strip("/") + "/"  # some filesystems begin a path with a slash, some do not
         return sorted(
             (
-                Stored(name=str(PurePosixPath(i.path).relative_to(base)), size_bytes=i.size)
+                Stored(name=i.path.lstrip("/").removeprefix(base), size_bytes=i.size)
                 for i in self.filesystem.get_file_info(selector)
                 if i.type == pafs.FileType.File
             ),
