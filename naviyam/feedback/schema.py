@@ -6,8 +6,9 @@ null are the same.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -134,29 +135,28 @@ def without_text(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_table(kind: str, records: Iterable[Mapping[str, Any]], segments: Iterable[str]) -> pa.Table:
     """Return records as rows of `SCHEMAS[kind]`; `segments` names where each came from."""
-    schema = SCHEMAS[kind]
-    known = {f.name: f for f in schema if f.name not in (_EXTRA, SEGMENT)}
+    fit = _fitters(kind)
     rows = []
     for record, segment in zip(records, segments, strict=True):
         row: dict[str, Any] = {SEGMENT: segment}
         extra = {}
         for name, value in record.items():
             try:
-                row[name] = _fit(value, known[name])
-            except (KeyError, TypeError, ValueError):
+                row[name] = None if value is None else fit[name](value)
+            except (AttributeError, KeyError, TypeError, ValueError):
                 extra[name] = value
         if extra:
             row[_EXTRA] = json.dumps(extra, ensure_ascii=False)
         rows.append(row)
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
 
 
 def to_records(kind: str, table: pa.Table) -> list[dict[str, Any]]:
     """Return the rows as the records they were written from."""
-    fields = [f for f in SCHEMAS[kind] if f.name not in (_EXTRA, SEGMENT)]
+    unfit = _unfitters(kind)
     records = []
     for row in table.to_pylist():
-        record = {f.name: _unfit(row[f.name], f) for f in fields}
+        record = {n: None if row[n] is None else act(row[n]) for n, act in unfit.items()}
         records.append(record | json.loads(row.get(_EXTRA) or "{}"))
     return records
 
@@ -169,69 +169,82 @@ def recorded_at(record: Mapping[str, Any]) -> datetime | None:
         return None
 
 
-def _fit(value: Any, field: pa.Field) -> Any:
-    """Return `value` for its column.
+_Act = Callable[[Any], Any]
+"""From a value to its column's or back, null aside. Going there it raises AttributeError, TypeError, KeyError or
+ValueError where the value does not fit without loss; the record then keeps it in `extra`."""
 
-    Raises:
-        TypeError, KeyError, ValueError: it does not fit without loss; the record then keeps it in `extra`.
-    """
+
+@cache
+def _fitters(kind: str) -> dict[str, _Act]:
+    return {f.name: _fitter(f) for f in SCHEMAS[kind] if f.name not in (_EXTRA, SEGMENT)}
+
+
+@cache
+def _unfitters(kind: str) -> dict[str, _Act]:
+    return {f.name: _unfitter(f) for f in SCHEMAS[kind] if f.name not in (_EXTRA, SEGMENT)}
+
+
+def _fitter(field: pa.Field) -> _Act:
     kind = field.type
-    if value is None:
-        return None
     if field.metadata == _JSON:
-        return json.dumps(value, ensure_ascii=False)
+        return lambda value: json.dumps(value, ensure_ascii=False)
     if pa.types.is_struct(kind):
-        return {k: _fit(v, _member(kind, k)) for k, v in value.items()}
+        members = {f.name: _fitter(f) for f in kind}
+        return lambda value: {k: None if v is None else members[k](v) for k, v in value.items()}
     if pa.types.is_map(kind):
-        return [(_fit(k, kind.key_field), _fit(v, kind.item_field)) for k, v in value.items()]
+        item = _fitter(kind.item_field)
+        return lambda value: [(k, None if v is None else item(v)) for k, v in value.items()]
     if pa.types.is_list(kind):
-        if not isinstance(value, list):
-            raise TypeError(field.name)
-        return [_fit(v, kind.value_field) for v in value]
+        if pa.types.is_floating(kind.value_type):
+            return _fit_numbers
+        each = _fitter(kind.value_field)
+        return lambda value: [None if v is None else each(v) for v in _known(list, value)]
     if pa.types.is_timestamp(kind):
-        return datetime.fromisoformat(value).astimezone(UTC)
-    return _fit_plain(value, field)
+        return lambda value: datetime.fromisoformat(value).astimezone(UTC)
+    if pa.types.is_integer(kind):
+        limit = 2 ** (31 if kind == pa.int32() else 63)
+        return lambda value: _fit_integer(value, limit)
+    if pa.types.is_floating(kind):
+        return _fit_number
+    return partial(_known, bool if pa.types.is_boolean(kind) else str)
 
 
-def _member(struct: pa.StructType, name: str) -> pa.Field:
-    index = struct.get_field_index(name)
-    if index < 0:
-        raise KeyError(name)
-    return struct.field(index)
-
-
-def _fit_plain(value: Any, field: pa.Field) -> Any:
-    kind = field.type
-    if pa.types.is_boolean(kind):
-        fits = isinstance(value, bool)
-    elif pa.types.is_string(kind):
-        fits = isinstance(value, str)
-    else:
-        integer = isinstance(value, int) and not isinstance(value, bool)
-        size = 31 if kind == pa.int32() else 63
-        fits = (
-            (integer and -(2**size) <= value < 2**size)
-            if pa.types.is_integer(kind)
-            else (integer or isinstance(value, float))
-        )
-    if not fits:
-        raise TypeError(field.name)
+def _known(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is no {kind.__name__}")
     return value
 
 
-def _unfit(value: Any, field: pa.Field) -> Any:
-    kind = field.type
-    if value is None:
-        return None
-    if field.metadata == _JSON:
-        return json.loads(value)
-    if pa.types.is_struct(kind):
-        members = ((f, value[f.name]) for f in kind if value[f.name] is not None)
-        return {f.name: _unfit(v, f) for f, v in members}
-    if pa.types.is_map(kind):
-        return {k: _unfit(v, kind.item_field) for k, v in value}
-    if pa.types.is_list(kind):
-        return [_unfit(v, kind.value_field) for v in value]
-    if pa.types.is_timestamp(kind):
-        return value.astimezone(UTC).isoformat()
+def _fit_integer(value: Any, limit: int) -> Any:
+    if type(value) is not int or not -limit <= value < limit:
+        raise TypeError(f"{value!r} is no integer below {limit}")
     return value
+
+
+def _fit_number(value: Any) -> Any:
+    return value if type(value) is float else _fit_integer(value, 2**53)
+
+
+def _fit_numbers(values: Any) -> Any:
+    if set(map(type, _known(list, values))) - {float}:
+        return [None if v is None else _fit_number(v) for v in values]
+    return values
+
+
+def _unfitter(field: pa.Field) -> _Act:
+    kind = field.type
+    if field.metadata == _JSON:
+        return json.loads
+    if pa.types.is_struct(kind):
+        members = {f.name: _unfitter(f) for f in kind}
+        return lambda value: {
+            k: act(value[k]) for k, act in members.items() if value[k] is not None
+        }
+    if pa.types.is_map(kind):
+        return dict
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        each = _unfitter(kind.value_field)
+        return lambda value: [None if v is None else each(v) for v in value]
+    if pa.types.is_timestamp(kind):
+        return lambda value: value.astimezone(UTC).isoformat()
+    return lambda value: value
