@@ -133,32 +133,30 @@ class _Work:
     def run(self) -> Compacted:
         self._remove_leftovers()
         done = Compacted()
-        existing = self.store.parts(self.kind)
         for stem in self.store.closed(self.kind):
-            done += self._convert(stem, existing)
+            done += self._convert(stem)
         carried = self._read_carried_out()
         for hour, parts in self.store.parts(self.kind).items():
             done += self._tend(hour, parts, carried)
         self._note_carried_out()
         return done
 
-    def _convert(self, stem: str, existing: Mapping[Hour, Sequence[Part]]) -> Compacted:
-        """Bring one closed segment to Parquet."""
+    def _convert(self, stem: str) -> Compacted:
+        """Bring one closed segment to Parquet.
+
+        What a killed conversion left is written over. It may also have left rows of a user who was forgotten since, in an
+        hour that has no other rows: that forgetting is not noted yet, so `_tend` removes them.
+        """
         segment = self.store.read_segment(self.kind, stem)
         kept = [r for r in segment.records if not is_forgotten(r, self.forgotten)]
         by_hour: dict[Hour, list[dict[str, Any]]] = {}
         for record in kept:
             by_hour.setdefault(_hour_of(record, stem), []).append(record)
-        written = set()
         for hour, records in sorted(by_hour.items()):
             if hour <= self.text_until:
                 records = [without_text(self.kind, r) for r in records]
             table = to_table(self.kind, records, [stem] * len(records))
-            written.add(self.store.write_part(self.kind, hour, stem, table))
-        for part in (p for parts in existing.values() for p in parts):
-            # A killed compaction may have left rows of users who have been forgotten since.
-            if part.stem == stem and part.name not in written:
-                self.store.storage.delete(part.name)
+            self.store.write_part(self.kind, hour, stem, table)
         self.store.storage.delete(segment_name(self.kind, stem))
         return Compacted(
             segments=1,

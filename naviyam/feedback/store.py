@@ -178,14 +178,13 @@ class EventStore:
 
     def write_part(
         self, kind: str, hour: Hour, stem: str, table: pa.Table, *, replaces: Sequence[str] = ()
-    ) -> str:
-        """Write one Parquet file and return its name; it counts from then on, what it replaces does not."""
+    ) -> None:
+        """Write one Parquet file; it counts from then on, what it replaces does not."""
         name = f"{kind}/{hour.folder}/{stem}.parquet"
         metadata: Mapping[bytes, bytes] = {_REPLACES: json.dumps(list(replaces)).encode()}
         sink = pa.BufferOutputStream()
         pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
         self.storage.write(name, sink.getvalue().to_pybytes())
-        return name
 
     def keys(self, kind: str) -> set[str]:
         """Return every idempotency key of a kind, in segments and Parquet."""

@@ -241,6 +241,20 @@ def test_dying_at_every_step_loses_and_doubles_nothing(
     assert 12 < step < 99
 
 
+def test_forgetting_after_a_killed_conversion_leaves_no_row_behind(tmp_path, world, feedback):
+    storage = Mortal.open(tmp_path / "events")
+    world = replace(world, storage=storage)
+    world.write(FEEDBACK, feedback("a", "u_gone", ago=4 * HOUR), feedback("b"))
+    storage.last = 3  # the note of the other kind, one hour, not the second
+    with pytest.raises(Death):
+        world.compact()
+    storage.last = 1 << 30
+    assert len(parquet(world, FEEDBACK)) == 1
+    world.write(TOMBSTONES, tombstone(world, "u_gone"))
+    world.compact()
+    assert [row["user_id"] for row in parquet(world, FEEDBACK)] == ["u_1"]
+
+
 def test_a_reader_whose_files_are_replaced_meanwhile_counts_once(world, feedback):
     for n in range(6):
         world.write(FEEDBACK, feedback(f"k{n}", ago=timedelta(hours=3 + n % 2)))
