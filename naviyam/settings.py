@@ -242,7 +242,7 @@ class EventLog(Section):
     ship_every_s: float = Field(10.0, gt=0)
     """How often closed segments are carried to `uri`."""
 
-    merge_up_to_mib: float = Field(128.0, gt=0)
+    merge_up_to_mib: float = Field(32.0, gt=0)
     """Size up to which compaction joins the Parquet files of an hour."""
 
 

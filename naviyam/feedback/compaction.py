@@ -27,6 +27,7 @@ from naviyam.feedback.schema import (
     SEGMENT,
     TABLES,
     recorded_at,
+    slices,
     to_records,
     to_table,
     without_text,
@@ -227,10 +228,13 @@ class _Work:
     def _purged(
         self, table: pa.Table, users: Mapping[str, datetime], *, drop_text: bool
     ) -> pa.Table:
-        rows = zip(to_records(self.kind, table), table[SEGMENT].to_pylist(), strict=True)
-        kept = [(record, stem) for record, stem in rows if not is_forgotten(record, users)]
-        records = [without_text(self.kind, r) if drop_text else r for r, _ in kept]
-        return to_table(self.kind, records, [stem for _, stem in kept])
+        pieces = [table.slice(0, 0)]
+        for piece in slices(table):
+            rows = zip(to_records(self.kind, piece), piece[SEGMENT].to_pylist(), strict=True)
+            kept = [(record, stem) for record, stem in rows if not is_forgotten(record, users)]
+            records = [without_text(self.kind, r) if drop_text else r for r, _ in kept]
+            pieces.append(to_table(self.kind, records, [stem for _, stem in kept]))
+        return pa.concat_tables(pieces)
 
     def _remove_leftovers(self) -> None:
         for stored in self.store.storage.list(self.kind):

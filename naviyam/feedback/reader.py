@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from naviyam.feedback.schema import KEY_FIELD, TABLES, TOMBSTONES, recorded_at, to_records
+from naviyam.feedback.schema import KEY_FIELD, TABLES, TOMBSTONES, recorded_at, slices, to_records
 from naviyam.feedback.store import EventStore, Hour
 
 
@@ -73,7 +73,8 @@ def _all(store: EventStore, kind: str, since: datetime | None) -> Iterator[dict[
     yield from read_segments(store, kind, read)
     if kind in TABLES:
         for hour in _hours(store.parts(kind), since):
-            yield from to_records(kind, store.read_hour(kind, hour, without=read))
+            for piece in slices(store.read_hour(kind, hour, without=read)):
+                yield from to_records(kind, piece)
 
 
 def _hours(hours: Iterable[Hour], since: datetime | None) -> list[Hour]:

@@ -6,7 +6,7 @@ null are the same.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -29,6 +29,7 @@ SEGMENT = "segment"
 """Column that names the segment a row came from: a row counts unless its segment is read itself."""
 
 _EXTRA = "extra"
+_SLICE_ROWS = 2_000
 _TIME = pa.timestamp("us", tz="UTC")
 _NAMES = pa.map_(pa.string(), pa.string())
 _JSON = {b"json": b"1"}
@@ -159,6 +160,12 @@ def to_records(kind: str, table: pa.Table) -> list[dict[str, Any]]:
         record = {n: None if row[n] is None else act(row[n]) for n, act in unfit.items()}
         records.append(record | json.loads(row.get(_EXTRA) or "{}"))
     return records
+
+
+def slices(table: pa.Table) -> Iterator[pa.Table]:
+    """Yield a table in pieces of which the records fit in memory, whatever its size."""
+    for start in range(0, table.num_rows, _SLICE_ROWS):
+        yield table.slice(start, _SLICE_ROWS)
 
 
 def recorded_at(record: Mapping[str, Any]) -> datetime | None:

@@ -59,10 +59,11 @@ class Surroundings:
         os.write(descriptor, data)
         os.close(descriptor)
 
-    def noted(self, what: str) -> list[dict[str, Any]]:
+    def noted(self, what: str, *, last_bytes: int = 1 << 40) -> list[dict[str, Any]]:
         path = self.folder / what
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-        return [json.loads(line) for line in lines]
+        data = path.read_bytes() if path.exists() else b""
+        lines = data[-last_bytes:].split(b"\n")[:-1]
+        return [json.loads(line) for line in lines[1 if len(data) > last_bytes else 0 :]]
 
 
 @dataclass
@@ -191,11 +192,12 @@ def check_compacted(
 
 
 def unanswered(at: Surroundings, name: str) -> list[dict[str, Any]]:
-    done = {(a["kind"], a["id"]) for a in at.noted("acknowledged")}
+    """Return what the last writer of this name had no answer for: among the newest lines."""
+    done = {(a["kind"], a["id"]) for a in at.noted("acknowledged", last_bytes=1 << 20)}
     leaving = {f["user"] for f in at.noted("forgetting")}
     return [
         s
-        for s in at.noted("sent")
+        for s in at.noted("sent", last_bytes=1 << 19)
         if (s["kind"], s["id"]) not in done
         and s["user"] not in leaving
         and s["user"].startswith(f"u-{name}")
