@@ -1,9 +1,9 @@
 """Builds what one process serves from `Settings`: a pipeline over ports, for whichever versions are current. No Ray here."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.registry.champion import adapter_version
 from deployments.stages import (
     LocalFunnels,
     LocalRanker,
@@ -22,9 +22,10 @@ from naviyam.conversation import Turns
 from naviyam.dialogue.answers import World
 from naviyam.dialogue.pipeline import Pipeline, Ports
 from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
+from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
 from naviyam.nlg.writer import Writer
-from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.layers import build_understander
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
@@ -70,6 +71,8 @@ class RuntimeBuilder:
         self._encoder = encoder
         self._remote = remote
         self._writer = Writer(settings.writing, generator, clock)
+        self._screen = open_screen(settings, encoder)
+        self._screen.judge("김밥 먹고 싶어")
         self._state: State | None = None
         morphemes.warm_up()
 
@@ -92,6 +95,16 @@ class RuntimeBuilder:
 
         return Versioned(lambda: published(self._settings), load), state
 
+    def build(self, state: State, *, writer: Writer) -> Runtime:
+        """Return the current versions over a state and with a writer that the caller made.
+
+        Raises:
+            NotFoundError: nothing was published yet; the message says what to run.
+        """
+        self._writer = writer
+        wanted = published(self._settings)
+        return self._runtime(self._stages(wanted), wanted, state)
+
     def _stages(self, wanted: DataVersions) -> Stages:
         here = self._remote is None
         return load_stages(self._settings, self._encoder, wanted, search=here, rank=here)
@@ -99,11 +112,17 @@ class RuntimeBuilder:
     def _runtime(self, stages: Stages, wanted: DataVersions, state: State) -> Runtime:
         catalog = stages.catalog
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
-        rules = RuleUnderstander(gazetteer.names(), frozenset(catalog.names))
-        rules.understand("김밥 먹고 싶어", Turns())
+        layers = build_understander(
+            self._settings,
+            self._encoder,
+            place_names=gazetteer.names(),
+            shop_names=frozenset(catalog.names),
+        )
+        for text in ("김밥 먹고 싶어", "그건 좀 그래"):  # the second asks every layer
+            layers.understand(text, Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
-            understander=LocalUnderstander(rules),
+            understander=LocalUnderstander(layers),
             retriever=retriever,
             funnels=funnels,
             ranker=ranker,
@@ -111,6 +130,7 @@ class RuntimeBuilder:
             profiles=state.profiles,
             events=state.events,
             writer=self._writer,
+            screen=self._screen,
         )
         world = World(catalog=catalog, gazetteer=gazetteer, names=ShopNames(catalog))
         pipeline = Pipeline(
@@ -141,20 +161,9 @@ class RuntimeBuilder:
             "index": stages.index_name or f"{stages.catalog.version} (remote)",
             "ranker": wanted.ranker or "none",
             "llm": llm.base if llm.enabled else "none",
+            "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }
-
-
-def adapter_version(settings: Settings) -> str:
-    """Return the champion adapter as `name@version`, its name where the card says no version, else `none`."""
-    name = settings.llm.adapter
-    if not name:
-        return "none"
-    try:
-        card = json.loads((settings.paths.adapters / name / "model.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return name
-    return f"{name}@{card['version']}" if isinstance(card, dict) and "version" in card else name
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

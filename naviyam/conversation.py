@@ -21,5 +21,8 @@ class Turns:
     openings: tuple[str, ...] = ()
     """First sentences of recent answers, so that the same opening does not come twice."""
 
+    need_signs: tuple[str, ...] = ()
+    """Names of signs of need in the child's messages so far (`safety.need.KEPT`), newest wish or not; never words."""
+
     place: str | None = None
     """The place last named, for follow-ups that do not repeat it."""

@@ -35,6 +35,15 @@ class Paths(Section):
     adapters: Path = Path("adapters")
     """LoRA adapters that come with the repository."""
 
+    classifier: Path = Path("models/nlu")
+    """The intent classifier that comes with the repository (`naviyam train nlu` makes it again)."""
+
+    safety_classifier: Path = Path("models/safety")
+    """The classifier of the input screen (`python -m training.safety` makes it again); without it the rules decide."""
+
+    shared_data: Path = Path("../shared/data")
+    """Public data read in place where it lies; what needs it is left out, and says so, where it does not."""
+
     @property
     def catalog(self) -> Path:
         return self.state / "catalog"
@@ -81,6 +90,16 @@ class Places(Section):
     enough: int = Field(3, ge=1)
 
 
+class Nlu(Section):
+    """Stage 4: when which layer is asked."""
+
+    classifier: bool = True
+    """False leaves the rules alone."""
+
+    ask_classifier_below: float = Field(0.9, ge=0, le=1)
+    """Confidence of the rules under which the classifier is asked; the surer of the two then decides."""
+
+
 class Retrieval(Section):
     """Encoder and index."""
 
@@ -91,11 +110,32 @@ class Retrieval(Section):
     passage_prefix: str = ""
     threads: int = Field(1, ge=1)
     top_k: int = Field(20, ge=1, le=200)
-    rrf_k: float = 60.0
     lexical_weight: float = 1.0
-    dense_weight: float = 1.0
-    exact_up_to: int = 200_000
-    """Rows up to which the index is exact (IndexFlatIP); above, HNSW."""
+    dense_weight: float = 0.5
+    near_weight: float = 0.2
+    """Shares of words, meaning and nearness in a shop's score. Meaning against words was tuned on the development part
+    of `retrieval_queries` (0.2 to 1 tried); nearness only breaks near-ties of the two."""
+
+    exact_up_to: int = Field(50_000, ge=0)
+    """Shops up to which every search is exact: at 5,453 it takes 0.4 ms, no more than an approximate index. At
+    100,000 it took 39 ms, HNSW 0.8 ms (recall@20 .87, 256 candidates) and IVF 0.7 ms (.84, 64 lists)."""
+
+    ivf_from: int = Field(2_000_000, ge=0)
+    """Shops from which the index is an IVF; below it is an HNSW graph. At 1,000,000, on two busy cores, the graph
+    found .85 of the best 20 in 3.3 ms, the IVF .83 in 10 ms (exact 335 ms); it took 1.30 GB against 1.04 and 24
+    minutes to build against 16. Beyond, where nothing was measured, building and memory decide."""
+
+    direct_up_to: int = Field(50_000, ge=0)
+    """Where a filter leaves at most so many shops, they are compared one by one and exactly: 5,000 take 1 ms, 25,000
+    13 ms. Of 1,000,000, filtered inside an index, 50,000 cost as much and lose up to 2 % of the best 20."""
+
+    ivf_probe: int = Field(128, ge=1)
+    """Lists of an IVF that an unfiltered search reads; with a filter, more by the share it leaves."""
+
+    hnsw_links: int = Field(32, ge=4)
+    hnsw_build: int = Field(120, ge=4)
+    hnsw_search: int = Field(512, ge=4)
+    """Candidates that an unfiltered walk of the graph keeps; with a filter, more by the share it leaves."""
 
 
 class Funnel(Section):
@@ -139,6 +179,28 @@ class Writing(Section):
     first_token_timeout_s: float = 3.0
     total_timeout_s: float = 8.0
     max_emoji: int = 2
+
+
+class WritingEvaluation(Section):
+    """How many answers `naviyam evaluate writing` judges, and what they must hold."""
+
+    answers: int = Field(40, ge=1)
+    full_answers: int = Field(10_000, ge=1)
+    template_answers: int = Field(200, ge=1)
+    full_base_answers: int = Field(100, ge=1)
+    at_once: int = Field(24, ge=1)
+    max_wrong_facts: int = 0
+    max_degraded_share: float = 0.05
+    max_long_share: float = 0.05
+    """Share of answers in which a shop gets more than three sentences."""
+
+    def count(self, writer: str, *, full: bool) -> int:
+        """Return how many answers of a writer are judged; the plain base writes with `full` only."""
+        if writer == "template":
+            return self.full_answers if full else self.template_answers
+        if writer == "base":
+            return self.full_base_answers if full else 0
+        return self.full_answers if full else self.answers
 
 
 class LanguageModel(Section):
@@ -225,6 +287,16 @@ class Safety(Section):
 
     raw_text_days: int = 30
 
+    offensive_threshold: float = Field(0.7, gt=0, le=1)
+    """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
+
+    attack_threshold: float = Field(0.30, gt=0, le=1)
+    hunger_threshold: float = Field(0.15, gt=0, le=1)
+    hurt_threshold: float = Field(0.15, gt=0, le=1)
+    self_harm_threshold: float = Field(0.2, gt=0, le=1)
+    calm_margin: float = Field(0.3, ge=0, le=1)
+    """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
+
 
 class EventLog(Section):
     """The log of interactions and feedback (spec 3)."""
@@ -254,10 +326,12 @@ class Settings(Section):
     paths: Paths = Paths()
     meal_card: MealCardRules = MealCardRules()
     places: Places = Places()
+    nlu: Nlu = Nlu()
     retrieval: Retrieval = Retrieval()
     funnel: Funnel = Funnel()
     ranker_training: RankerTraining = RankerTraining()
     writing: Writing = Writing()
+    writing_evaluation: WritingEvaluation = WritingEvaluation()
     llm: LanguageModel = LanguageModel()
     serving: Serving = Serving()
     safety: Safety = Safety()

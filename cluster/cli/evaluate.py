@@ -8,7 +8,7 @@ import typer
 
 from cluster.cli.session import Session, table
 
-SECTIONS = ("retrieval", "ranking")
+SECTIONS = ("understanding", "retrieval", "ranking", "writing", "safety")
 """Modules of `cluster.cli.evaluations`, each with `run(session, scale) -> Section`."""
 
 

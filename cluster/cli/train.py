@@ -35,6 +35,20 @@ def lora(
     _train(ctx.obj, "training.lora", arguments)
 
 
+@app.command()
+def nlu(
+    ctx: typer.Context,
+    epochs: Annotated[int, typer.Option(min=1)] = 15,
+    seed: int = 7,
+    out: Annotated[
+        str | None, typer.Option(help="Folder (default: paths.classifier).", metavar="FOLDER")
+    ] = None,
+) -> None:
+    """Train the intent classifier on hand-written messages and small talk (a minute)."""
+    arguments = ["--epochs", str(epochs), "--seed", str(seed), *(["--out", out] if out else [])]
+    _train(ctx.obj, "training.nlu", arguments)
+
+
 def _train(session: Session, module: str, arguments: list[str]) -> None:
     from cluster.cli.program import run_program
 

@@ -26,7 +26,8 @@ from naviyam.request import (
 )
 from naviyam.retrieval.filters import with_allergies
 from naviyam.safety.help import help_answer
-from naviyam.safety.screen import HelpKind, InputVerdict
+from naviyam.safety.need import HelpKind
+from naviyam.safety.screen import InputVerdict
 from naviyam.search import SearchRequest
 from naviyam.settings import Settings
 

@@ -24,6 +24,7 @@ def load_turns(text: str) -> Turns:
         filters=_filters(raw["filters"]),
         shown_before=tuple(raw["shown_before"]),
         openings=tuple(raw["openings"]),
+        need_signs=tuple(raw.get("need_signs", ())),
         place=raw["place"],
     )
 

@@ -21,6 +21,7 @@ from naviyam.dialogue import replies
 from naviyam.dialogue.answers import Answers, World
 from naviyam.dialogue.decide import Decision, Spoken
 from naviyam.dialogue.finder import Finder
+from naviyam.dialogue.masked import masked
 from naviyam.dialogue.ports import (
     EventSink,
     FunnelSource,
@@ -46,9 +47,10 @@ from naviyam.dialogue.turn import (
 from naviyam.errors import NaviyamError
 from naviyam.feedback.events import InteractionEvent
 from naviyam.nlg.brief import WriteRequest
-from naviyam.nlg.writer import Sentence, Writer
+from naviyam.nlg.draft import Sentence
+from naviyam.nlg.writer import Writer
 from naviyam.request import Intent, Understanding, UserProfile
-from naviyam.safety.screen import InputVerdict, screen_input
+from naviyam.safety.screen import InputVerdict, Screen
 from naviyam.settings import Settings
 
 ANONYMOUS = "anonymous"
@@ -67,6 +69,8 @@ class Ports:
     profiles: Profiles
     events: EventSink
     writer: Writer
+    screen: Screen | None = None
+    """None screens by the rules alone."""
 
 
 class Pipeline:
@@ -90,6 +94,7 @@ class Pipeline:
         self.versions = versions
         self._ports = ports
         self._clock = clock
+        self._screen = ports.screen or Screen(settings.safety)
         self._plain = Writer(settings.writing, None, clock)
         finder = Finder(
             retriever=ports.retriever,
@@ -117,7 +122,7 @@ class Pipeline:
             )
             rng = random.Random(seed_of(turn.interaction_id))
         with trace.stage("preprocess"):
-            verdict = screen_input(turn.message)
+            verdict = self._screen.judge(turn.message, turns.need_signs)
         with trace.stage("understand"):
             understanding = await self._understand(turn.message, turns, verdict)
         yield Understood(understanding)
@@ -131,7 +136,7 @@ class Pipeline:
                 async for piece in pieces:
                     yield piece
         with trace.stage("respond"):
-            await self._remember(turn, decision, turns, spoken, trace)
+            await self._remember(turn, decision, turns, spoken, trace, verdict)
             event = turn_event(turn, decision, spoken, trace, self.versions, self._clock.now())
             recorded = await self._record(event, profile, decision)
         metadata = metadata_of(decision, spoken, trace, self.versions, recorded=recorded)
@@ -155,7 +160,7 @@ class Pipeline:
         with trace.stage("orchestrate"):
             profile = ask.profile or await self._profile(ask.user_id)
         with trace.stage("preprocess"):
-            verdict = screen_input(ask.query)
+            verdict = self._screen.judge(ask.query)
         with trace.stage("understand"):
             understanding = await self._understand(ask.query, Turns(), verdict)
             if ask.filters is not None:
@@ -178,7 +183,8 @@ class Pipeline:
     async def understand(self, text: str, *, user_id: str, session_id: str) -> Understanding:
         """Return stages 3 and 4 alone; nothing is kept."""
         turns = await self._ports.memory.load(user_id, session_id)
-        return await self._understand(text, turns, screen_input(text))
+        verdict = self._screen.judge(text, turns.need_signs)
+        return await self._understand(text, turns, verdict)
 
     async def _understand(self, text: str, turns: Turns, verdict: InputVerdict) -> Understanding:
         understanding = await self._ports.understander.understand(text, turns)
@@ -239,16 +245,23 @@ class Pipeline:
             return Turns()
 
     async def _remember(
-        self, turn: Turn, decision: Decision, turns: Turns, spoken: Spoken, trace: Trace
+        self,
+        turn: Turn,
+        decision: Decision,
+        turns: Turns,
+        spoken: Spoken,
+        trace: Trace,
+        verdict: InputVerdict,
     ) -> None:
         kept = remember(
             turns,
-            understanding=decision.understanding,
+            understanding=masked(decision.understanding, turn.message),
             filters=decision.filters,
             shown=decision.shown,
             opening=spoken.opening,
             place=decision.named_place,
             searched=decision.searched,
+            need_signs=verdict.signs,
         )
         try:
             await self._ports.memory.save(turn.user_id, turn.session_id, kept)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from naviyam.dialogue.decide import Decision, Spoken
+from naviyam.dialogue.masked import masked
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
 from naviyam.feedback.events import InteractionEvent
@@ -68,7 +69,7 @@ def turn_event(
         session_id=turn.session_id,
         route="chat",
         text="" if private else mask(turn.message),
-        understanding=decision.understanding,
+        understanding=masked(decision.understanding, turn.message),
         shown=decision.shown,
         response=mask_response(spoken.text, decision),
         response_time_s=trace.elapsed_s(),
@@ -93,7 +94,7 @@ def ask_event(
         session_id="",
         route="recommendations",
         text="" if private else mask(ask.query),
-        understanding=decision.understanding,
+        understanding=masked(decision.understanding, ask.query),
         shown=decision.shown,
         response="",
         response_time_s=trace.elapsed_s(),
@@ -124,7 +125,7 @@ def _context(context: RequestContext, decision: Decision) -> dict[str, Any]:
     place = decision.place
     return {
         "time": context.time.isoformat(),
-        "district": context.district,
+        "district": None if context.district is None else mask(context.district),
         "municipality": context.municipality,
         "place": place.name if place is not None and place.level != "point" else None,
     }

@@ -20,6 +20,7 @@ def remember(
     opening: str,
     place: str | None,
     searched: bool,
+    need_signs: Sequence[str] = (),
 ) -> Turns:
     """Return memory after an answer.
 
@@ -28,6 +29,7 @@ def remember(
     new one.
     """
     openings = tuple(o for o in (*turns.openings, opening) if o)[-_OPENINGS_KEPT:]
+    turns = replace(turns, need_signs=tuple(dict.fromkeys((*turns.need_signs, *need_signs))))
     if not searched:
         return replace(turns, openings=openings, place=place or turns.place)
     refined = understanding.intent is Intent.REFINE
@@ -43,5 +45,6 @@ def remember(
         filters=filters,
         shown_before=(*before, *new)[-_SHOWN_KEPT:],
         openings=openings,
+        need_signs=turns.need_signs,
         place=place or turns.place,
     )

@@ -28,7 +28,7 @@ from naviyam.evaluation.said import (
 MAX_EMOJI = 2
 STIGMA = ("결식", "불우", "빈곤", "가난", "저소득")
 ALCOHOL = re.compile(
-    r"소주|맥주|막걸리|동동주|와인|위스키|칵테일|하이볼|사케|고량주|생맥|호프|주점|포차|이자카야|술집|안주"
+    r"소주|맥주|막걸리|동동주|와인|위스키|칵테일|하이볼|사케|고량주|생맥|호프|(?<![전충광원청진상경나여양영공파제무성울완])주점|포차|이자카야|술집|안주"
 )
 
 _ITEM = re.compile(r"(?:^|[\s.!?])(\d)[.)]\s+([^:：\n]{1,60})[:：]")
@@ -82,6 +82,8 @@ def check_answer(asked: Asked, answer: Mapping[str, Any], known: Known) -> tuple
         *_numbers(asked, text, shown, known),
         *_names(asked, text, shown, known),
         *_claims(text, shown),
+        *_prices_known(text, shown),
+        *_cheaper(text, shown, asked.earlier),
     )
 
 
@@ -227,6 +229,25 @@ def _claims(text: str, shown: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
             wrong = [s["name"] for s in about if s.get("open_now") is not True]
             if wrong and (shop or len(wrong) == len(about)):
                 yield Finding(kind="open claimed, not known", detail=f"{wrong}: {sentence.strip()}")
+
+
+def _prices_known(text: str, shown: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Say where a price is called unknown though the shop spoken of has one, or all of them have."""
+    for sentence, shop in sentences_with_shop(without_names(text, shown), shown):
+        if "값은 아직 몰라" in sentence:
+            about = list(shown) if shop is None or "모두" in sentence else [shop]
+            if any(s["menus"] for s in about):
+                yield Finding(kind="price called unknown", detail=sentence.strip())
+
+
+def _cheaper(
+    text: str, shown: Sequence[Mapping[str, Any]], earlier: Sequence[Mapping[str, Any]]
+) -> Iterator[Finding]:
+    """Say where "cheaper" is claimed of an answer whose cheapest price is not below all that was told before, or not known."""
+    said = re.search(r"(?:^|[^가-힣])더 (?:싸요|싼 곳이에요|싸게)|아까보다[^.!?]*싸", text)
+    now, before = menu_prices(shown), menu_prices(earlier or shown)
+    if said and (not now or not before or min(now) >= max(before)):
+        yield Finding(kind="cheaper claimed, not so", detail=f"{min(now, default=None)}: {said[0]}")
 
 
 def _same(name: str, said: str) -> bool:

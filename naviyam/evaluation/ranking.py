@@ -91,6 +91,11 @@ def recall_at_k(lists: RankedLists, k: int) -> float:
 
 def ndcg_at_k(lists: RankedLists, k: int) -> float:
     """Return the mean normalised discounted cumulative gain, binary gains, discount log2(position + 2)."""
+    return _group_mean(ndcg_values(lists, k), lists)
+
+
+def ndcg_values(lists: RankedLists, k: int) -> Floats:
+    """Return the gain of every group [groups] in the order of `np.unique(groups)`; nothing relevant gives 0."""
     discount = 1 / np.log2(np.arange(k) + 2)
     best = np.concatenate([[0.0], np.cumsum(discount)])
     counted = lists.relevant & (lists.position < k)
@@ -100,7 +105,8 @@ def ndcg_at_k(lists: RankedLists, k: int) -> float:
         minlength=len(lists.total_relevant),
     )
     ideal = best[np.minimum(lists.total_relevant, k)]
-    return _group_mean(gain / np.maximum(ideal, 1e-12), lists)
+    values: Floats = gain / np.maximum(ideal, 1e-12)
+    return values
 
 
 def coverage_at_k(lists: RankedLists, items: Ints, k: int, *, catalog_size: int) -> float:
@@ -139,6 +145,18 @@ def expected_calibration_error(probability: Floats, relevant: Bools, *, bins: in
     which = np.minimum((probability * bins).astype(int), bins - 1)
     gap = np.bincount(which, weights=probability - relevant, minlength=bins)
     return float(np.abs(gap).sum() / len(probability))
+
+
+def calibration_curve(
+    probability: Floats, relevant: Bools, *, bins: int = 10
+) -> tuple[tuple[float, float, int], ...]:
+    """Return predicted mean, observed share and rows of every equal-width bin that holds rows."""
+    which = np.minimum((probability * bins).astype(int), bins - 1)
+    return tuple(
+        (float(probability[rows].mean()), float(relevant[rows].mean()), int(rows.sum()))
+        for b in range(bins)
+        if (rows := which == b).any()
+    )
 
 
 def report(

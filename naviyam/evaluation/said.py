@@ -21,6 +21,8 @@ _CLOCK = re.compile(
 _CLOCK_IN_DATA = re.compile(r"(?<!\d)(\d{1,2}):(\d{2})(?!\d)")
 _STARS = re.compile(r"(\d(?:\.\d+)?)\s*점")
 _PERCENT = re.compile(r"(\d{1,3})\s*(?:%|퍼센트)")
+_SHORTEST_PLACE = 5
+_NO_PRICE = r"(?!\s*\d[\d,]*원)"
 _MARK = re.compile(r"\x01(\d+)\x02")
 
 
@@ -125,12 +127,24 @@ class Amounts:
 def without_names(text: str, shops: Sequence[Mapping[str, Any]]) -> str:
     """Return the text with marks for shop names, and without menu names and addresses that hold digits."""
     for i in sorted(range(len(shops)), key=lambda i: len(shops[i]["name"]), reverse=True):
-        text = text.replace(shops[i]["name"], f"\x01{i}\x02")
-    told = {m["name"] for s in shops for m in s["menus"]} | {s.get("address", "") for s in shops}
+        name = re.escape(shops[i]["name"])
+        if any(shops[i]["name"] in m["name"] for s in shops for m in s["menus"]):
+            name += _NO_PRICE  # a menu of that name, told with its price
+        text = re.sub(name, f"\x01{i}\x02", text)
+    told = {m["name"] for s in shops for m in s["menus"]}
+    told |= {part for s in shops for part in _address_parts(s.get("address", ""))}
     for words in sorted(told, key=len, reverse=True):
         if re.search(r"\d", words):
             text = text.replace(words, " ")
     return text
+
+
+def _address_parts(address: str) -> set[str]:
+    """Return an address and its ends, with and without the note in brackets: a shop's place may be told in short."""
+    words = address.split(" ")
+    ends = {" ".join(words[i:]) for i in range(len(words))}
+    ends |= {re.sub(r"[\s.,]*\([^()]*\)\W*$", "", end) for end in ends}
+    return {end for end in ends if len(end) >= _SHORTEST_PLACE and re.search(r"[가-힣]{2}", end)}
 
 
 def sentences_with_shop(

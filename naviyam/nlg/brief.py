@@ -28,7 +28,14 @@ _SLOT_AND_PARTICLE = re.compile(
     + ")?(?=([가-힣.]?))"
 )
 _NOUNS = "@#$%^"
+_TOWN = re.compile(
+    r"^(?:(?:서울|부산|대구|인천|광주|대전|울산|세종|경기|강원|충[청북남]|전[라북남]|경[상북남]|제주)\S*\s+)?(?:\S+[시군구]\s+)*"
+)
+_NOTE = re.compile(r"[\s.,]*(?:\([^()]*\))?[\s.,]*$")
+_DONG = re.compile(r"\(([가-힣]+\d*가?동)\b")
 MAX_SHOWN = 3
+MAX_WALK_MINUTES = 40
+"""A longer way is told in km, and nothing so far away is called near."""
 
 
 class Situation(StrEnum):
@@ -67,7 +74,7 @@ class WriteRequest:
         ):
             return Situation.SHOP
         if intent is Intent.REFINE:
-            cheaper = self.understanding.filters.sort == "cheapest"
+            cheaper = self.understanding.filters.sort == "cheapest" and self.saved_won is not None
             return Situation.CHEAPER if cheaper else Situation.OTHERS
         return Situation.RECOMMEND
 
@@ -101,9 +108,40 @@ def walk(r: Recommendation) -> str | None:
     """Return how far a shop is, in the words a child uses: minutes on foot, or km when that is far."""
     if r.walk_minutes is None or r.distance_m is None:
         return None
-    if r.walk_minutes <= 40:
+    if r.walk_minutes <= MAX_WALK_MINUTES:
         return f"걸어서 {max(1, r.walk_minutes)}분"
     return f"약 {r.distance_m / 1000:.1f}km 거리"
+
+
+def near_address(address: str) -> str:
+    """Return an address as one tells it to somebody in that town: without province, town and note.
+
+    >>> near_address("강원특별자치도 춘천시 효자로 12 (효자동)"), near_address("서울 관악구 봉천로 3, 1층")
+    ('효자로 12', '봉천로 3, 1층')
+    >>> near_address("경기도 수원시 팔달구 (인계동)")
+    '경기도 수원시 팔달구 (인계동)'
+    """
+    return _NOTE.sub("", _TOWN.sub("", address)) or address
+
+
+def dong_of(address: str) -> str:
+    """Return the neighbourhood in an address, else the address as `near_address` tells it.
+
+    >>> dong_of("강원특별자치도 춘천시 효자로 12 (효자동, 2층)"), dong_of("강원 춘천시 효자로 12")
+    ('효자동', '효자로 12')
+    """
+    found = _DONG.search(address)
+    return found[1] if found else near_address(address)
+
+
+def spoken_values(request: WriteRequest) -> Mapping[str, str]:
+    """Return the slots that an answer may be said with: those of the prompt, and where each shop is."""
+    values = dict(slot_values(request))
+    one = request.situation in (Situation.SELECT, Situation.SHOP)
+    for i, r in enumerate(request.recommendations[:MAX_SHOWN], start=1):
+        if r.address:
+            values[f"^{i}"] = near_address(r.address) if one else dong_of(r.address)
+    return values
 
 
 def slot_values(request: WriteRequest) -> Mapping[str, str]:
@@ -177,3 +215,12 @@ def outside_slots(sentence: str) -> str:
     ['면', '!']
     """
     return _SLOT_AND_PARTICLE.sub(" ", sentence)
+
+
+def slots_as_words(sentence: str) -> str:
+    """Return a sentence with every slot, its particle with it, as a word of its kind: `@0` a wish, `@1` any shop.
+
+    >>> slots_as_words("@2은 #2이 $2이에요!").split()
+    ['@1', '#1', '$1', '!']
+    """
+    return _SLOT_AND_PARTICLE.sub(lambda m: f" {m[1]}{m[2] if m[2] in '09' else 1} ", sentence)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, outside_slots
+from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, near_address, outside_slots
 from naviyam.nlg.prompt import truths
 from naviyam.recommendation import Recommendation
 from naviyam.safety.screen import screen_output
@@ -22,7 +22,9 @@ _MINUTES = re.compile(r"(\d+)\s*분(?!\s*식)")
 _KILOMETRES = re.compile(r"(\d+(?:\.\d+)?)\s*(km|m|킬로|미터)")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})|(\d{1,2})\s*시(?!간)")
 _OTHER_NUMBER = re.compile(r"\d+(?:\.\d+)?\s*(%|퍼센트|점|개월|시간|명|번째|호점|년|월|일|배)")
-_COUNT = re.compile(r"(한|두|세|네|다섯|여섯|[2-9])\s*(?:곳|군데|가게|집)(?![가-힣]*네)")
+_COUNT = re.compile(
+    r"(?<![가-힣\d])(한|두|세|네|다섯|여섯|[2-9])\s*(?:곳|군데|가게|집)(?![가-힣]*네)"
+)
 _COUNTS = {"한": 1, "두": 2, "세": 3, "네": 4, "다섯": 5, "여섯": 6}
 _OPEN = re.compile(r"열려|열었|열린|영업\s*중|갈 수 있")
 _CLOSED = re.compile(r"닫혀|닫았|닫힌|쉬는 날|문을 안")
@@ -30,6 +32,8 @@ _CARD = re.compile(r"카드[^.!?]{0,12}(?:먹을 수|쓸 수|되는|돼요|가�
 _GOOD = re.compile(r"착한\s*가게|선한\s*영향력|마음 따뜻한 가게")
 _CHEAPEST = re.compile(r"(?:제일|가장)\s*(?:싸|저렴)|값이 제일")
 _NEAREST = re.compile(r"(?:제일|가장)\s*가까")
+_CHEAPER = re.compile(r"더 (?:싸|싼|저렴)|아까보다")
+_NO_PRICE = re.compile(r"값은 아직 몰라")
 _FREE = re.compile(r"무료|공짜|할인|서비스로|덤으로|쿠폰")
 _GUESS = re.compile(r"아마|것 같|무조건|틀림없이|보장|최고의|인기 (?:많|최고)|별점")
 _SHOP_LIKE = re.compile(
@@ -111,7 +115,7 @@ def _without_names(sentence: str, facts: Facts) -> str:
     texts = {
         t
         for r in facts.request.recommendations[:MAX_SHOWN]
-        for t in (r.name, r.address, *(m.name for m in r.menus))
+        for t in (r.name, r.address, near_address(r.address), *(m.name for m in r.menus))
     }
     for text in sorted(texts, key=len, reverse=True):
         if text:
@@ -158,8 +162,14 @@ def _claims(slotted: str, facts: Facts, current: int | None) -> Iterable[str]:
             flag in truths(request, request.recommendations.index(r) + 1) for r in about
         ):
             yield flag
-    if "아까보다" in free and "$9" not in slotted:
+    if (
+        _CHEAPER.search(free)
+        and "$9" not in slotted
+        and ("아까보다" in free or request.saved_won is None)
+    ):
         yield "saved"
+    if _NO_PRICE.search(free) and any(r.menus for r in about):
+        yield "price_known"
     if _FREE.search(free):
         yield "offer"
     if _GUESS.search(free):

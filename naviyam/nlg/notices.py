@@ -11,58 +11,110 @@ from naviyam.recommendation import Recommendation
 from naviyam.request import Intent
 from naviyam.text.josa import josa
 
+_NEAR_MINUTES = 20
 _STATED = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 
 
 def before_text(request: WriteRequest) -> list[str]:
-    """Return what is said first: which wish had to be loosened."""
-    said: list[str] = []
-    for wish in request.relaxed:
-        text = style.NOTICE_RELAXED.get(wish.split(":")[0])
-        if text and text not in said:
-            said.append(text)
-    return said[:2]
+    """Return what is said first: which wish had to be loosened, in one sentence where two can share it."""
+    wishes = list(dict.fromkeys(w.split(":")[0] for w in request.relaxed))
+    if "location" in wishes and (_all_near(request) or "is_good_influence_shop" in wishes):
+        wishes.remove("location")
+    told = [w for w in wishes if w in style.NOTICE_RELAXED][:2]
+    if len(told) == 2 and all(w in style.RELAXED_TO for w in told):
+        first, second = (style.RELAXED_TO[w] for w in told)
+        return [style.NOTICE_RELAXED_BOTH.format(first=josa(first, "이랑/랑"), second=second)]
+    return [style.NOTICE_RELAXED[w] for w in told]
+
+
+def _all_near(request: WriteRequest) -> bool:
+    """Return whether every shop can be walked to, so that nothing far has to be explained."""
+    shown = request.recommendations[:MAX_SHOWN]
+    return all(r.walk_minutes is not None and r.walk_minutes <= _NEAR_MINUTES for r in shown)
 
 
 def after_shop(request: WriteRequest, i: int) -> list[str]:
-    """Return what is said once shop `i` (1-based) was named: that its menu costs more than the card pays."""
+    """Return what is said once shop `i` (1-based) was named: more of its menus, what the card does not pay."""
     r = request.recommendations[i - 1]
-    if not r.menus or not r.menus[0].over_limit_won:
-        return []
-    menu = r.menus[0]
-    return [
-        style.NOTICE_OVER_LIMIT.format(
-            menu=josa(menu.name, "은/는"),
-            price=won(menu.price_won),
-            limit=won(request.limit_won),
-            over=josa(won(menu.over_limit_won), "이/가"),
-        )
-    ]
+    said: list[str] = []
+    asked_menus = request.understanding.intent is Intent.MENU_INQUIRY
+    if asked_menus and request.situation is Situation.SHOP and len(r.menus) > 1:
+        menus = ", ".join(f"{m.name} {won(m.price_won)}" for m in r.menus[1:])
+        said.append(style.NOTICE_MORE_MENUS.format(menus=menus))
+    if r.menus and r.menus[0].over_limit_won:
+        said += _over_limit(request, i)
+    return said
+
+
+def _over_limit(request: WriteRequest, i: int) -> list[str]:
+    """Say what is left to pay, and what of the same shop the card pays whole; of a second shop only the difference."""
+    shown = request.recommendations[:i]
+    menus = shown[-1].menus
+    over = josa(won(menus[0].over_limit_won), "이/가")
+    if any(r.menus and r.menus[0].over_limit_won for r in shown[:-1]):
+        said = [style.NOTICE_OVER_LIMIT_AGAIN.format(over=over)]
+    else:
+        told = request.situation is not Situation.SELECT
+        form = style.NOTICE_OVER_LIMIT_TOLD if told else style.NOTICE_OVER_LIMIT
+        said = [
+            form.format(
+                menu=josa(menus[0].name, "은/는"),
+                price=won(menus[0].price_won),
+                limit=won(request.limit_won),
+                over=over,
+            )
+        ]
+    fits = next((m for m in menus[1:] if not m.over_limit_won), None)
+    if fits is not None and shown[-1].meal_card == "yes":
+        menu = josa(f"{fits.name}({won(fits.price_won)})", "은/는")
+        said.append(style.NOTICE_WITHIN_LIMIT.format(menu=menu))
+    return said
 
 
 def after_text(request: WriteRequest) -> list[str]:
-    """Return what is said last: unknown card or hours, allergies, and where the child is."""
+    """Return what is said last: unknown card, hours or prices, and allergies."""
     shown = request.recommendations[:MAX_SHOWN]
     filters = request.understanding.filters
     said: list[str] = []
     about_card = request.understanding.intent is Intent.MEAL_CARD_INQUIRY
-    if about_card and request.situation is Situation.SHOP:
-        said += _about(style.NOTICE_CARD_YES, [r for r in shown if r.meal_card == "yes"], shown)
-    if about_card or filters.payment_method == "meal_card":
-        unknown = [r for r in shown if r.meal_card == "unknown"]
-        said += _about(style.NOTICE_CARD_UNKNOWN, unknown, shown)
-    said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
+    if not answers_card_first(request):
+        if about_card or filters.payment_method == "meal_card":
+            unknown = [r for r in shown if r.meal_card == "unknown"]
+            said += _about(style.NOTICE_CARD_UNKNOWN, unknown, shown)
+        said += _about(style.NOTICE_CARD_NO, [r for r in shown if r.meal_card == "no"], shown)
     asked_open = filters.open_now is True or request.understanding.intent in (
         Intent.OPEN_NOW_INQUIRY,
         Intent.SHOP_INQUIRY,
     )
     if asked_open:
         said += _about(style.NOTICE_HOURS_UNKNOWN, [r for r in shown if r.open_now is None], shown)
+    if filters.sort == "highest_rated" and all(r.rating is None for r in shown):
+        said.append(style.NOTICE_RATING_UNKNOWN)
+    if request.situation in _STATED and not any(r.menus for r in shown):
+        said += _about(style.NOTICE_PRICES_UNKNOWN, shown, shown)
+    asked_menus = request.understanding.intent is Intent.MENU_INQUIRY
+    if asked_menus and request.situation is Situation.SHOP and not shown[0].menus:
+        said.append(style.NOTICE_MENUS_UNKNOWN)
     for food in filters.allergies:
         said.append(style.NOTICE_ALLERGY.format(food=josa(food, "이/가"), name=food))
-    if not request.place_known and request.situation in _STATED:
-        said.append(style.NOTICE_PLACE)
     return said
+
+
+def answers_card_first(request: WriteRequest) -> bool:
+    """Return whether the child asked of one shop whether the card works there: that is answered before all else."""
+    asked = request.understanding.intent is Intent.MEAL_CARD_INQUIRY
+    return asked and request.situation is Situation.SHOP
+
+
+def card_answer(request: WriteRequest) -> str:
+    """Return whether the card works in the one shop that was asked about."""
+    shop = request.recommendations[0]
+    return style.NOTICE_CARD[shop.meal_card].format(names=josa(shop.name, "은/는"))
+
+
+def asks_place(request: WriteRequest) -> bool:
+    """Return whether the child is to be asked where it is: nobody knows, and it would help."""
+    return not request.place_known and request.situation in _STATED
 
 
 def _about(
@@ -70,8 +122,10 @@ def _about(
 ) -> list[str]:
     if not concerned:
         return []
-    if len(concerned) == len(shown) and len(shown) > 1:
+    if len(shown) == 1:
+        names = ""
+    elif len(concerned) == len(shown):
         names = "모두"
     else:
         names = josa(", ".join(r.name for r in concerned), "은/는")
-    return [template.format(names=names)]
+    return [template.format(names=names).strip()]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from naviyam.nlg import style
-from naviyam.nlg.brief import MAX_SHOWN, Situation, WriteRequest, slot_values, won
+from naviyam.nlg.brief import MAX_SHOWN, MAX_WALK_MINUTES, Situation, WriteRequest, slot_values, won
 from naviyam.request import Emotion, Intent
 
 Layout = Literal["compact", "instructed"]
@@ -37,7 +37,7 @@ def build_prompt(request: WriteRequest, layout: Layout = "compact") -> str:
             for i in range(1, len(request.recommendations[:MAX_SHOWN]) + 1)
         ]
         return f"<|im_start|>user\n{chr(10).join(lines)}{END}\n<|im_start|>assistant\n"
-    facts = "\n".join(f"{slot} = {value}" for slot, value in values.items())
+    facts = "\n".join(f"{slot} = {_CONTROL.sub(' ', value)}" for slot, value in values.items())
     return (
         f"<|im_start|>system\n{_INSTRUCTION}{END}\n<|im_start|>user\n{question}\n"
         f"(한 끼 한도 {won(request.limit_won)})\n{facts}{END}\n<|im_start|>assistant\n"
@@ -55,7 +55,10 @@ def truths(request: WriteRequest, i: int) -> tuple[str, ...]:
     found: list[str] = []
     if shown[i - 1].is_good_influence_shop:
         found.append("good")
-    if _alone_least([x.distance_m for x in shown]) == i - 1:
+    way = shown[i - 1].walk_minutes
+    if _alone_least([x.distance_m for x in shown]) == i - 1 and (
+        way is not None and way <= MAX_WALK_MINUTES
+    ):
         found.append("near")
     if _alone_least([x.menus[0].price_won if x.menus else None for x in shown]) == i - 1:
         found.append("cheap")

@@ -17,7 +17,7 @@ def compose(request: WriteRequest, rng: random.Random) -> list[str]:
     values = slot_values(request)
     if request.situation is Situation.SELECT:
         return [_pick(style.SELECT if "%1" in values else style.SELECT_NO_WALK, values, rng, i=1)]
-    sentences = [] if request.situation is Situation.SHOP else [_opening(request, values, rng)]
+    sentences = [] if request.situation is Situation.SHOP else [opening(request, values, rng)]
     for i in range(1, len(request.recommendations[:MAX_SHOWN]) + 1):
         sentences.append(_shop(values, i, rng))
         sentences.extend(_claims(request, values, i, rng))
@@ -43,7 +43,8 @@ def compose_from(request: WriteRequest, rng: random.Random, *, first_shop: int =
     return sentences
 
 
-def _opening(request: WriteRequest, values: Mapping[str, str], rng: random.Random) -> str:
+def opening(request: WriteRequest, values: Mapping[str, str], rng: random.Random) -> str:
+    """Return an opening that suits the occasion, not one said a moment ago."""
     pool = style.OPENINGS[rng.choice(themes(request))]
     fresh = [p for p in pool if not any(realise(p, values) in o for o in request.turns.openings)]
     emoji = style.EMOJI_BY_WISH.get(values.get("@0", "")) or rng.choice(style.EMOJI_ANY)

@@ -9,42 +9,53 @@ is said by fixed notices.
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
 from naviyam.clock import Clock
 from naviyam.errors import DeadlineError, NaviyamError, OverloadedError
-from naviyam.nlg.brief import MAX_SHOWN, SLOT, WriteRequest, realise, slot_values
-from naviyam.nlg.fluency import made_up_words
+from naviyam.nlg import style
+from naviyam.nlg.brief import (
+    MAX_SHOWN,
+    SLOT,
+    Situation,
+    WriteRequest,
+    realise,
+    slot_values,
+    spoken_values,
+)
+from naviyam.nlg.draft import Draft, Sentence
+from naviyam.nlg.fluency import impolite, unknown_pairs
 from naviyam.nlg.generator import Generator
-from naviyam.nlg.grounding import Facts, facts_of, named_shops, violations
-from naviyam.nlg.notices import after_shop, after_text, before_text
+from naviyam.nlg.grounding import facts_of, named_shops, violations
+from naviyam.nlg.notices import (
+    after_shop,
+    after_text,
+    answers_card_first,
+    asks_place,
+    before_text,
+    card_answer,
+)
 from naviyam.nlg.prompt import Layout, build_prompt
-from naviyam.nlg.template import compose_from, ending
+from naviyam.nlg.template import compose_from, ending, opening
+from naviyam.nlg.wording import off_theme
 from naviyam.settings import Writing
-from naviyam.text.easy import friendly
 
-_MAY_BE_LEFT_OUT = {"repeated", "fluency"}
-"""Faults of form: such a sentence is left out, if it names no shop. Any other ends the model's part."""
+_MAY_BE_LEFT_OUT = {
+    "repeated", "fluency", "off_theme", "open", "meal_card", "good_influence", "cheap", "near", "saved", "price_known", "impolite",
+}  # fmt: skip
+"""Faults of form and claims: such a sentence is left out, if it names no shop. Any other ends the model's part."""
+
+_LISTING = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 
 WrittenBy = Literal["llm", "template", "mixed"]
 _PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
 _COMPLETE = re.compile(
     rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
 )
-_ENDED = re.compile(rf"[.!?~][\s{_PICTURE}]*$")
-_LIST_LINE = re.compile(r"@([1-9]):")
-_EMOJI = re.compile(r"[\U0001F300-\U0001FAFF\u2600-\u27BF]")
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """A finished piece of the answer; unless it is the first, `text` starts with a space or a line break."""
-
-    text: str
-    by: Literal["llm", "template", "notice"]
+_ENDED = re.compile(rf"[.!?~요죠][\s{_PICTURE}]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,46 +69,6 @@ class Written:
     """Why sentences of the model were held back, one entry per reason."""
 
     opening: str = ""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """What has been said so far; local to one `write`."""
-
-    request: WriteRequest
-    facts: Facts
-    values: Mapping[str, str]
-    parts: list[Sentence]
-    named: set[int]
-    current: int | None = None
-    emoji_left: int = 2
-    listing: bool = False
-
-    def add(self, slotted: str, by: Literal["llm", "template", "notice"]) -> Sentence:
-        """Polish, then fill: names and menus stay as their owners write them."""
-        polished = (
-            friendly(slotted, max_emoji=self.emoji_left).strip() if by != "notice" else slotted
-        )
-        self.emoji_left = max(0, self.emoji_left - len(_EMOJI.findall(polished)))
-        text = realise(polished, self.values)
-        piece = Sentence(self._place(slotted, text, by), by)
-        self.parts.append(piece)
-        return piece
-
-    def _place(self, slotted: str, text: str, by: str) -> str:
-        """Set a sentence on its line: several shops are a numbered list, and what is not about one stands below."""
-        number = _LIST_LINE.match(slotted)
-        own_line = by == "notice" and not self.listing
-        if number and len(self.request.recommendations) > 1:
-            text, self.listing, own_line = f"{number[1]}. {text}", True, True
-        elif self.listing and text.endswith(("!", "?")):
-            self.listing, own_line = False, True
-        if not self.parts:
-            return text
-        return f"\n{text}" if own_line else f" {text}"
-
-    def text(self) -> str:
-        return "".join(p.text for p in self.parts)
 
 
 class Writer:
@@ -118,23 +89,27 @@ class Writer:
 
     async def write(self, request: WriteRequest) -> AsyncGenerator[Sentence | Written]:
         """Yield sentences as they are ready and a `Written` at the end. Closing it cancels the model's work."""
-        draft = _Draft(
+        draft = Draft(
             request=request,
             facts=facts_of(request),
-            values=slot_values(request),
+            values=spoken_values(request),
             parts=[],
             named=set(),
             emoji_left=self._settings.max_emoji,
         )
         for text in before_text(request):
             yield draft.add(text, "notice")
+        if answers_card_first(request):
+            yield draft.add(card_answer(request), "notice")
+            draft.current = 1
         rejected: list[str] = []
         reason: str | None = "llm_disabled" if self._generator is None else None
         if self._generator is not None:
             try:
                 async with aclosing(self._model_sentences(request)) as sentences:
-                    async for slotted in sentences:
-                        faults = self._faults(slotted, draft)
+                    async for written in sentences:
+                        slotted = draft.said(written)
+                        faults = self._faults(written, slotted, draft)
                         if faults:
                             rejected.extend(faults)
                             if set(faults) <= _MAY_BE_LEFT_OUT and not self._named(slotted, draft):
@@ -152,28 +127,37 @@ class Writer:
         for piece in self._finish(draft):
             yield piece
         draft.listing = False
+        if request.situation not in _LISTING:
+            for text in after_shop(request, 1):
+                yield draft.add(text, "notice")
         for text in after_text(request):
-            yield draft.add(text, "notice")
+            if text not in draft.text():
+                yield draft.add(text, "notice")
         if (question := self._ending(draft)) is not None:
             yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
 
-    def _say(self, slotted: str, draft: _Draft) -> list[Sentence]:
+    def _say(self, slotted: str, draft: Draft) -> list[Sentence]:
         """Add a checked sentence of the model, and the notices its shop calls for."""
         named = self._named(slotted, draft)
         new = [i for i in named if i not in draft.named]
-        pieces = [draft.add(slotted, "llm")]
+        pieces = []
+        if named and not draft.opening and draft.request.situation in _LISTING:
+            rng = random.Random(draft.request.seed)
+            first = opening(draft.request, slot_values(draft.request), rng)
+            pieces.append(draft.open(first))
+        pieces.append(draft.add(slotted, "llm"))
         for i in named:
             draft.named.add(i)
             draft.current = i
-        for i in new:
+        for i in new if draft.request.situation in _LISTING else ():
             pieces += [draft.add(t, "notice") for t in after_shop(draft.request, i)]
         return pieces
 
-    def _named(self, slotted: str, draft: _Draft) -> tuple[int, ...]:
+    def _named(self, slotted: str, draft: Draft) -> tuple[int, ...]:
         return named_shops(slotted, len(draft.request.recommendations[:MAX_SHOWN]))
 
-    def _faults(self, slotted: str, draft: _Draft) -> tuple[str, ...]:
+    def _faults(self, written: str, slotted: str, draft: Draft) -> tuple[str, ...]:
         values = draft.values
         unknown = [m[0] for m in SLOT.finditer(slotted) if m[0] not in values]
         if unknown:
@@ -182,15 +166,15 @@ class Writer:
         if any(p.text.strip() == text.strip() for p in draft.parts):
             return ("repeated",)
         faults = violations(text, slotted, draft.facts, current=draft.current)
-        if (
-            not faults
-            and self._layout == "compact"
-            and made_up_words(slotted, draft.request.question)
-        ):
+        if not faults and impolite(text):
+            faults = ("impolite",)
+        if faults or self._layout != "compact":
+            return faults
+        if unknown_pairs(written):
             return ("fluency",)
-        return faults
+        return ("off_theme",) if off_theme(written, draft.request) else ()
 
-    def _finish(self, draft: _Draft) -> list[Sentence]:
+    def _finish(self, draft: Draft) -> list[Sentence]:
         """Let the template say what the model did not: the shops not named yet."""
         request = draft.request
         count = len(request.recommendations[:MAX_SHOWN])
@@ -201,29 +185,41 @@ class Writer:
         sentences = compose_from(
             request, random.Random(request.seed), first_shop=missing[0] if spoken else 1
         )
-        pieces = [draft.add(text, "template") for text in sentences]
-        for i in missing:
-            pieces += [draft.add(t, "notice") for t in after_shop(request, i)]
-        return pieces
+        pieces: list[Sentence] = []
+        for text in sentences:
+            named = self._named(text, draft)
+            if named != (draft.current,):
+                pieces += self._after_current(draft, missing)
+            pieces.append(draft.add(draft.said(text), "template"))
+            draft.current = next(iter(named), draft.current)
+        return pieces + self._after_current(draft, missing)
 
-    def _ending(self, draft: _Draft) -> str | None:
+    def _after_current(self, draft: Draft, missing: list[int]) -> list[Sentence]:
+        """Add the notices of the shop last named, if the template named it just now."""
+        if draft.current not in missing or draft.request.situation not in _LISTING:
+            return []
+        missing.remove(draft.current)
+        return [draft.add(t, "notice") for t in after_shop(draft.request, draft.current)]
+
+    def _ending(self, draft: Draft) -> str | None:
         """Return the closing question, None where the model asked one already."""
-        said = [p.text for p in draft.parts if p.by != "notice"]
-        asked = len(said) > 1 and said[-1].endswith("?")
+        if asks_place(draft.request):
+            return style.NOTICE_PLACE
+        told = [p.text for p in draft.parts if p.by != "notice"]
+        asked = len(told) > 1 and told[-1].endswith("?")
         return None if asked else ending(draft.request, random.Random(draft.request.seed))
 
-    def _written(self, draft: _Draft, reason: str | None, rejected: list[str]) -> Written:
+    def _written(self, draft: Draft, reason: str | None, rejected: list[str]) -> Written:
         by = {p.by for p in draft.parts} - {"notice"}
         written_by: WrittenBy = "mixed" if len(by) == 2 else "llm" if by == {"llm"} else "template"
         if written_by == "mixed" and reason is None:
             reason = "incomplete"
-        opening = next((p.text.strip() for p in draft.parts if p.by != "notice"), "")
         return Written(
             text=draft.text(),
             written_by=written_by,
             degraded_reason=reason,
             rejected=tuple(rejected),
-            opening=opening,
+            opening=draft.opening,
         )
 
     async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from naviyam.nlu.fuzzy import nearest_words
 from naviyam.nlu.lexicon import (
     CATEGORY_WORDS,
     DISH_ALIASES,
@@ -18,6 +19,7 @@ from naviyam.nlu.lexicon import (
 )
 from naviyam.nlu.spans import Span, overlaps
 from naviyam.text.dishes import DISHES
+from naviyam.text.morphemes import is_name
 from naviyam.text.spelling import VARIANTS, unify
 
 _EATING = re.compile(
@@ -25,13 +27,19 @@ _EATING = re.compile(
 )
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
-    r"\s?(?:집|가게|종류|음식|류)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
-    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫[어은다으]|싫$|안\s?먹[고을어는]|못\s?먹|질[려렸]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로|안\s?땡|안\s?좋아|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
+    r"\s?(?:집|가게|종류|음식|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:[가-힣]{1,6}(?:니까|서|라)\s)?(?:다\s|전부\s|모두\s|진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
+    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸림리]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|(?:또\s|막\s)?먹었(?!던|으면|을\s?때|니|냐|나|어\?)|(?:또\s)?먹어서|먹은\s?지|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
+_ALL_OF_THEM = re.compile(r"\s?(?:은|는|도|이랑|랑)?\s?(?:다|전부|모두|둘\s?다|셋\s?다)\s")
+"""After a row of foods (햄버거 피자 치킨 다 질림) it speaks of each."""
+
 _ALLERGY_AFTER = re.compile(
-    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
+_NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달"))
+"""Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""
+
 _ALLERGY_BEFORE = re.compile(
     r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있(?:어|어요|음|다|습니다))?[\s,.:]*$"
 )
@@ -81,6 +89,8 @@ def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
 
 
 _WORDS = _build()
+_TYPED = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]{3,}")
+_A_THING = re.compile(r"(?<=[한긴단짠진운])[건걸것]$")
 _INGREDIENT = re.compile(
     "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
 )
@@ -95,6 +105,7 @@ def find_food(text: str, taken: Sequence[Span] = ()) -> tuple[Span, ...]:
     [('dietary', 'allergy:땅콩'), ('dietary', 'allergy:새우')]
     """
     mentions = _mentions(text.lower(), taken)
+    mentions += _mistyped(text.lower(), [*mentions, *taken])
     ingredients = _ingredients(text, [*mentions, *taken])
     allergies = _allergies(text, sorted([*mentions, *ingredients], key=lambda s: s.start))
     rest = [s for s in mentions if not overlaps(s.start, s.end, allergies)]
@@ -130,6 +141,20 @@ def _mentions(text: str, taken: Sequence[Span]) -> list[Span]:
     return found
 
 
+_CLOSE = nearest_words({w: (k, v) for words in _WORDS.values() for w, k, v in words})
+
+
+def _mistyped(text: str, taken: Sequence[Span]) -> list[Span]:
+    """Match words that are one key away from a dish (돈가쓰, 떡뽂이), where nothing else was read."""
+    found = []
+    for m in _TYPED.finditer(text):
+        if overlaps(m.start(), m.end(), taken) or (hit := _CLOSE(m.group())) is None:
+            continue
+        length, (key, value) = hit
+        found.append(Span(key=key, value=value, start=m.start(), end=m.start() + length))
+    return found
+
+
 def _fits(text: str, bare: str, where: list[int], at: int, word: str) -> bool:
     if not bare.startswith(word, at):
         return False
@@ -157,7 +182,12 @@ def _ingredients(text: str, taken: Sequence[Span]) -> list[Span]:
             continue
         if not overlaps(start, m.end(), taken):
             found.append(
-                Span(key="ingredient", value=m.group().replace(" ", ""), start=start, end=m.end())
+                Span(
+                    key="ingredient",
+                    value=_A_THING.sub("거", m.group().replace(" ", "")),
+                    start=start,
+                    end=m.end(),
+                )
             )
     return found
 
@@ -167,7 +197,7 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
     out: list[Span] = []
     backwards = not any(_ALLERGY_AFTER.match(text, s.end) for s in candidates)
     for i, span in enumerate(candidates):
-        if not (
+        if span.value in _NO_ALLERGEN or not (
             _ALLERGY_AFTER.match(text, span.end)
             or (backwards and _ALLERGY_BEFORE.search(text[: span.start]))
         ):
@@ -183,7 +213,7 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
         ]
     if not out and (m := _OTHER_ALLERGY.search(text)) and m[1] not in _NOT_FOOD:
         food = re.sub(r"(?:에|한테|가|이)$", "", m[1]) if len(m[1]) > 1 else m[1]
-        if food and food not in _NOT_FOOD:
+        if food and food not in _NOT_FOOD and is_name(food):
             at = m.start(1)
             out.append(Span(key="dietary", value=f"allergy:{food}", start=at, end=at + len(food)))
     return out
@@ -191,12 +221,15 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
 
 def _mark_unwanted(text: str, spans: Sequence[Span]) -> list[Span]:
     out = list(spans)
+    row = False
     for i in range(len(out) - 1, -1, -1):
         span = out[i]
+        row = row and text[span.end : out[i + 1].start] in (" ", ", ", ",")
+        row = row or _ALL_OF_THEM.match(text, span.end) is not None
         if _UNWANTED.match(text, span.end) or (
             i + 1 < len(out)
             and out[i + 1].negated
-            and _AND.fullmatch(text[span.end : out[i + 1].start])
+            and (row or _AND.fullmatch(text[span.end : out[i + 1].start]))
         ):
             out[i] = replace(span, negated=True)
     return out

@@ -1,39 +1,80 @@
-"""The port for learned layers, and the merge by confidence. Only the rules exist now.
+"""Stage 4 as a whole: the rules, and the classifier where they are unsure, merged by confidence.
 
-Refuses to let a learned layer overrule safety or invent a filter value outside spec 7
-(`Filters.from_dict` guards that where a layer parses its output).
+Refuses to let a learned layer overrule safety or set a filter: filters are what was said, and the rules find that. Where a
+layer decides otherwise, the message is read again with that intent in mind.
 """
 
-from dataclasses import replace
-from typing import Protocol
+import logging
+from collections.abc import Collection
 
 from naviyam.conversation import Turns
-from naviyam.request import Understanding
+from naviyam.nlu.classifier import Classifier, load_classifier
+from naviyam.nlu.rules import RuleUnderstander
+from naviyam.request import Intent, Understanding
+from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
+from naviyam.settings import Settings
+
+_logger = logging.getLogger(__name__)
 
 
-class Layer(Protocol):
-    """One way to understand; None where the layer has nothing to say."""
+class LayeredUnderstander:
+    """Rules first; below `ask_below` the classifier is asked, and the surer of the two decides."""
 
-    def understand(self, text: str, turns: Turns) -> Understanding | None: ...
+    def __init__(
+        self, rules: RuleUnderstander, classifier: Classifier | None, *, ask_below: float
+    ) -> None:
+        self.rules = rules
+        self.classifier = classifier
+        self._ask_below = ask_below
+
+    def understand(self, text: str, turns: Turns) -> Understanding:
+        """Return the understanding; `decided_by` names the layer whose intent it has."""
+        first = self.rules.understand(text, turns)
+        if (
+            self.classifier is None
+            or first.decided_by == "safety"
+            or first.confidence >= self._ask_below
+        ):
+            return first
+        second = self.classifier.decide(self.rules.read(text, turns).findings)
+        best = surest(first, second)
+        if best is first or best.intent is first.intent:
+            return first
+        if best.intent is Intent.OUT_OF_SCOPE and (
+            first.filters.category or first.filters.food_type
+        ):
+            return first  # a food was named: on the development sets every such word of the classifier was wrong
+        return self.rules.understand(text, turns, decided=second)
 
 
-def merge_by_confidence(first: Understanding, *others: Understanding | None) -> Understanding:
-    """Return the surest understanding; earlier layers win ties and safety always wins.
+def build_understander(
+    settings: Settings,
+    encoder: Encoder | None,
+    *,
+    place_names: Collection[str],
+    shop_names: Collection[str] = (),
+) -> LayeredUnderstander:
+    """Return the layers that are there; without an encoder or a trained classifier the rules are alone.
 
-    The rules' filters and entities are kept where the winner has none, since they were said.
+    Where retrieval runs elsewhere this process has no encoder; the packaged one is small enough to be loaded for this.
     """
+    classifier = None
+    if settings.nlu.classifier:
+        if encoder is None and settings.retrieval.encoder == PACKAGED:
+            encoder = load_encoder(settings.retrieval)
+        if encoder is None:
+            _logger.warning("no intent classifier, rules alone: no encoder in this process")
+        else:
+            classifier = load_classifier(settings.paths.classifier, encoder)
+    return LayeredUnderstander(
+        RuleUnderstander(place_names, shop_names),
+        classifier,
+        ask_below=settings.nlu.ask_classifier_below,
+    )
+
+
+def surest(first: Understanding, *others: Understanding | None) -> Understanding:
+    """Return the surest understanding; earlier layers win ties and safety always wins."""
     if first.decided_by == "safety":
         return first
-    best = first
-    for other in others:
-        if other is not None and other.confidence > best.confidence:
-            best = other
-    if best is first:
-        return first
-    return replace(
-        best,
-        filters=best.filters.merged_over(first.filters),
-        entities=best.entities or first.entities,
-        keywords=best.keywords or first.keywords,
-        semantic_query=best.semantic_query or first.semantic_query,
-    )
+    return max((first, *(o for o in others if o is not None)), key=lambda u: u.confidence)

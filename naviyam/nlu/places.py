@@ -5,6 +5,7 @@ Refuses to resolve a name to coordinates (`catalog.gazetteer` does).
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 from naviyam.nlu.lexicon import CATEGORY_WORDS
 from naviyam.nlu.spans import Span, overlaps
@@ -18,25 +19,46 @@ _NEXT_NEAR = re.compile(
     r"\s(?:맛집|밥집|식당|가게|음식점|착한가게|근처|주변|쪽|앞|인근|부근|근방|가까이|안에|살아|살고|사는|사거리|시내|역\s)"
 )
 _RELATIVE = (
-    ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교에서\s?(?:제일\s?)?(?:가까운|걸어)")),
-    ("near_home", re.compile(r"(?:우리\s?)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집\s가까운\s?(?:데|곳)")),
-    ("near_me", re.compile(r"(?:여기|이|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|걸어서\s?갈\s?(?:수|만)|(?<!더 )(?<!좀 )가까운\s?(?:데|곳|식당|밥집|가게|맛집)(?!\s?말고)|가까이(?:에|서|\s?있)")),
+    ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교(?:에서|서)?\s?(?:제일\s?|젤\s?)?(?:가까운|걸어)|교문\s?앞|학교\s?코앞|등하굣길")),
+    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|집\s?코앞")),
+    ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|걸어서\s?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
 )  # fmt: skip
 _NOT_HERE = re.compile(r"\s?(?:은|는)?\s?(?:말고|말구|빼고|아니고|싫)")
 _LOOKS_LIKE_STATION = re.compile(
     r"(?<![가-힣])([가-힣]{2,7}역)(?=(?:에서|에|쪽|근처|앞|주변|으로)?(?:\s|$|[?!.,]))"
 )
+_LOOKS_LIKE_LANDMARK = re.compile(
+    r"(?<![가-힣])([가-힣]{2,7}(?:구청|시청|군청|주민센터|대학교|대학|여대|공원|시장|터미널|사거리|도서관|체육관|롯데월드|백화점))(?=(?:에서|에)?\s?(?:앞|근처|쪽|주변|옆|부근|안에|에서|인데))|(?<![가-힣])([가-힣]{2,4}대)(?=\s?(?:근처|앞|정문|후문|주변|쪽))|(?<![가-힣])([가-힣]{1,4}(?<!으)(?<!바)(?<!따)(?<!새)(?<!별)(?<!서)(?<!대)(?<!걸)(?<!데)(?<!거)(?<!쪽)로)(?=\s(?:쪽|근처|주변|맛집)|에서\s)|(?<![가-힣])([가-힣]{2,6}(?:초|중|고)(?:등학교|학교)?)(?=\s(?:앞|근처|옆|주변))"
+)
+_NOT_LANDMARKS = frozenset(("우리학교", "저희학교", "동네시장", "우리시장", "침대", "상대", "기대", "초등학교", "고등학교", "중학교", "그중", "이중", "나중", "도중", "최고", "먹고", "놀고", "방금중"))  # fmt: skip
 _LOOKS_LIKE_DONG = re.compile(
     r"(?<![가-힣])([가-힣]{1,4}\d?동)(?=(?:에서|에|쪽|근처|주변)(?:\s|$|[?!.,])|\s(?:근처|쪽|맛집|주변))"
 )
 _NOT_STATIONS = frozenset(
-    ("지역", "구역", "통역", "영역", "무역", "광역", "배역", "현역", "단역", "면역", "우리지역")
+    (
+        "지하철역",
+        "전철역",
+        "기차역",
+        "버스역",
+        "가까운역",
+        "지역",
+        "구역",
+        "통역",
+        "영역",
+        "무역",
+        "광역",
+        "배역",
+        "현역",
+        "단역",
+        "면역",
+        "우리지역",
+    )
 )
 _NOT_DONGS = frozenset(
     ("운동", "활동", "행동", "이동", "감동", "노동", "자동", "우동", "규동", "텐동", "가츠동", "사케동", "부타동", "오야코동", "카이센동", "아동", "공동", "변동", "소동", "출동", "작동", "진동", "충동", "연동", "수동")
 )  # fmt: skip
 _NEEDS_LOCATIVE = frozenset(
-    ("이천", "사천", "오산", "공주", "구리", "수영", "연수", "장수", "고성", "영광", "인제", "고양", "의성", "사상", "진도", "동해", "보성", "대구", "상주", "화성", "무안", "구미", "완도", "안성", "금정", "유성", "남구", "북구", "중구", "동구", "서구", "이동", "수동", "중동", "사동", "우동", "전동", "가리", "소리", "마산", "가정동", "신사", "사당", "시청", "대학", "교대", "회현", "강남구청", "광주", "양산", "부안", "문경", "구로", "정읍", "강화", "화정", "학교", "병원", "공원", "시장", "터미널")
+    ("이천", "사천", "오산", "공주", "구리", "수영", "연수", "장수", "고성", "영광", "인제", "고양", "의성", "사상", "진도", "동해", "보성", "대구", "상주", "화성", "무안", "구미", "완도", "안성", "금정", "유성", "남구", "북구", "중구", "동구", "서구", "이동", "수동", "중동", "사동", "우동", "전동", "가리", "소리", "마산", "가정동", "신사", "사당", "시청", "대학", "교대", "회현", "강남구청", "광주", "양산", "부안", "문경", "구로", "정읍", "강화", "화정", "학교", "병원", "공원", "시장", "터미널", "예산", "음성", "고령", "거창", "부여", "장흥", "수정", "기장", "장안", "동작", "중원", "단원", "상록")
 )  # fmt: skip
 _SHORT_ADMIN = ("특별자치시", "특별자치도", "특별시", "광역시", "시", "군", "구")
 _SKIP = frozenset(("우리", "나", "집", "학교", "학원", "근처", "주변", "여기", "동네", "친구", "점심", "저녁", "아침", "급식", "카드", "거기", "이리", "저리", "거리", "자리", "요리", "오리", "다리", "머리", "메뉴", "추천", "음식", "식당"))  # fmt: skip
@@ -47,26 +69,26 @@ class PlaceFinder:
 
     def __init__(self, names: Collection[str]) -> None:
         food = DISHES | set(CATEGORY_WORDS)
-        self._names: dict[str, str] = {}
-        for name in sorted(set(names)):
+        self._names: set[str] = set()
+        for name in set(names):
+            if len(name) < 2:
+                continue
+            self._names.add(name)
             for suffix in _SHORT_ADMIN:
                 short = name.removesuffix(suffix)
                 if short != name and len(short) >= 2 and " " not in name:
-                    self._names.setdefault(short, name)
+                    self._names.add(short)
                     break
-        for name in sorted(set(names)):
-            if len(name) >= 2:
-                self._names[name] = name
         for word in (*food, *_SKIP):
-            self._names.pop(word, None)
+            self._names.discard(word)
         self._longest = max(map(len, self._names), default=0)
 
     def find(self, text: str) -> tuple[Span, ...]:
-        """Return the places named; a name with a space (서울 관악구) is read word by word, the last word being the narrowest.
+        """Return the places as they were typed, word by word; `narrowest` joins a chain (춘천 효자동).
 
         >>> finder = PlaceFinder(["관악구", "신림역", "효자동", "춘천시"])
         >>> [finder.find(t)[0].value for t in ("효자동에 치킨집", "신림역 근처 분식", "춘천 맛집", "학교 앞 떡볶이", "근처 피자")]
-        ['효자동', '신림역', '춘천시', 'near_school', 'near_me']
+        ['효자동', '신림역', '춘천', 'near_school', 'near_me']
         """
         named = self._named(text)
         found = list(named)
@@ -95,33 +117,37 @@ class PlaceFinder:
         for pattern, ordinary in (
             (_LOOKS_LIKE_STATION, _NOT_STATIONS),
             (_LOOKS_LIKE_DONG, _NOT_DONGS),
+            (_LOOKS_LIKE_LANDMARK, _NOT_LANDMARKS),
         ):
             for m in pattern.finditer(text):
-                if m[1] not in ordinary and not overlaps(m.start(1), m.end(1), found):
-                    found.append(Span(key="location", value=m[1], start=m.start(1), end=m.end(1)))
-        return found
+                name = m[m.lastindex or 0]
+                start = m.start(m.lastindex or 0)
+                if name not in ordinary and not overlaps(start, start + len(name), found):
+                    found.append(Span(key="location", value=name, start=start, end=start + len(name)))  # fmt: skip
+        return sorted(found, key=lambda s: s.start)
 
     def _prefix(self, word: str, after: str) -> tuple[int, str] | None:
         for length in range(min(len(word), self._longest), 1, -1):
-            name = self._names.get(word[:length])
-            if name is None:
+            name = word[:length]
+            if name not in self._names:
                 continue
             tail = _TAIL.fullmatch(word[length:])
             if tail is None:
                 continue
             locative = bool(word[length:]) and bool(tail["near"] or tail["at"])
-            if word[:length] in _NEEDS_LOCATIVE:
+            if name in _NEEDS_LOCATIVE:
                 strong = bool(tail["near"]) or tail["at"] in ("에서", "에", "에는", "엔")
                 if not (strong or _NEXT_NEAR.match(after)):
                     continue
-            elif length == 2 and not (locative or after.strip() or word == word[:length]):
+            elif length == 2 and not (locative or after.strip() or word == name):
                 continue
-            return length, name
+            end = length + 1 if tail["near"] == "역" else length
+            return end, word[:end]
         return None
 
 
 def narrowest(spans: tuple[Span, ...]) -> Span | None:
-    """Choose the place that counts: a named one before a relative one, the last named of a chain."""
+    """Choose the place that counts: a named one before a relative one, the words of a chain as one name (춘천 효자동)."""
     wanted = [s for s in spans if not s.negated]
     named = [s for s in wanted if not str(s.value).startswith("near_")]
     if named:
@@ -129,7 +155,7 @@ def narrowest(spans: tuple[Span, ...]) -> Span | None:
         for span in named[1:]:
             if span.start - chain.end > 1:
                 break
-            chain = span
+            chain = replace(chain, value=f"{chain.value} {span.value}", end=span.end)
         return chain
     order = {"near_school": 0, "near_home": 1, "near_me": 2}
     return min(wanted, key=lambda s: order[str(s.value)], default=None)

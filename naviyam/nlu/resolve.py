@@ -7,9 +7,10 @@ read the text again: how a wish is refined is the entity `refine`.
 from dataclasses import replace
 
 from naviyam.conversation import Turns
+from naviyam.nlu.spans import ANY_MEANS
 from naviyam.request import ALLERGY_PREFIX, Filters, Intent, Understanding
 
-_SEARCHING = frozenset(
+SEARCHING = frozenset(
     (
         Intent.FOOD_RECOMMENDATION,
         Intent.BUDGET_FOOD_INQUIRY,
@@ -27,17 +28,21 @@ def resolve(understanding: Understanding, turns: Turns) -> Understanding:
 
     REFINE builds on `turns.filters`: cheaper puts `budget_max` under the cheapest price shown,
     nearer sorts by distance, a new food replaces the old one, an excluded one is dropped. A new
-    search keeps the allergies said before (they are hard) and the place last named; the question what is open
-    keeps the money and the card too, which do not change while one talks.
+    search keeps what is a fact about the child: the allergies said before (they are hard), the card unless it is said
+    not to matter, and the place last named; the question what is open keeps the money too.
     """
     if understanding.intent is Intent.REFINE:
         return _refined(understanding, turns)
     if understanding.intent is Intent.SELECT:
         return _selected(understanding, turns)
-    if understanding.intent in _SEARCHING:
+    if understanding.intent in SEARCHING:
         carried = _carried(understanding.filters, turns)
+        if not _pays_otherwise(understanding):
+            carried = replace(
+                carried, payment_method=carried.payment_method or turns.filters.payment_method
+            )
         if understanding.intent is Intent.OPEN_NOW_INQUIRY:
-            carried = _with_means(carried, turns.filters)
+            carried = replace(carried, budget_max=carried.budget_max or turns.filters.budget_max)
         return replace(understanding, filters=carried)
     return understanding
 
@@ -57,6 +62,8 @@ def refine_kind(understanding: Understanding) -> str | None:
 
 def _refined(understanding: Understanding, turns: Turns) -> Understanding:
     said, old = understanding.filters, turns.filters
+    if _pays_otherwise(understanding):
+        old = replace(old, payment_method=None)
     if said.category or said.food_type:
         old = replace(old, category=None, food_type=None)
         wanted = {said.category, said.food_type}
@@ -83,14 +90,13 @@ def _refined(understanding: Understanding, turns: Turns) -> Understanding:
 
 def _selected(understanding: Understanding, turns: Turns) -> Understanding:
     """Fill in the shop's name; "아까 그 치킨집" prefers the shown shop that fits the food said."""
-    rank, said = understanding.selection, understanding.filters
+    rank = understanding.selection
+    foods = [str(e.value) for e in understanding.entities if e.entity in ("category", "food_type")]
     pointed = any(e.entity == "selection" for e in understanding.entities)
-    if rank == 1 and pointed and (said.category or said.food_type):
+    if rank == 1 and pointed and foods:
         for shown in turns.last_shown:
             words = (shown.category, shown.name, *(m.name for m in shown.menus))
-            if any(
-                food and food in word for food in (said.category, said.food_type) for word in words
-            ):
+            if any(food in word for food in foods for word in words):
                 rank = shown.rank
                 break
     name = understanding.shop_name
@@ -109,11 +115,9 @@ def _carried(said: Filters, turns: Turns) -> Filters:
     return replace(said, dietary=(*said.dietary, *allergies), location=location)
 
 
-def _with_means(said: Filters, old: Filters) -> Filters:
-    return replace(
-        said,
-        budget_max=said.budget_max or old.budget_max,
-        payment_method=said.payment_method or old.payment_method,
+def _pays_otherwise(understanding: Understanding) -> bool:
+    return any(
+        e.entity == "payment_method" and e.value == ANY_MEANS for e in understanding.entities
     )
 
 

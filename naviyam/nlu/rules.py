@@ -5,8 +5,10 @@ A filter is set by what was said and by nothing else; what the conversation adds
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from naviyam.conversation import Turns
+from naviyam.nlu.choose import chosen, named
 from naviyam.nlu.food import find_food
 from naviyam.nlu.intents import (
     POINTING,
@@ -20,33 +22,51 @@ from naviyam.nlu.intents import (
 from naviyam.nlu.places import PlaceFinder, narrowest
 from naviyam.nlu.query import semantic_query
 from naviyam.nlu.shops import ShopFinder
-from naviyam.nlu.spans import Span, overlaps
+from naviyam.nlu.spans import ANY_MEANS, Span, overlaps
 from naviyam.nlu.wishes import find_wishes
 from naviyam.request import Entity, Filters, Intent, Understanding
 from naviyam.safety.screen import InputVerdict, screen_input
 from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.emotion import emotion
-from naviyam.text.morphemes import keywords
+from naviyam.text.morphemes import keywords, respaced
 
 _SAFETY_INTENTS = {
     "rude": Intent.COMPLAINT,
     "sexual": Intent.OUT_OF_SCOPE,
     "violence": Intent.OUT_OF_SCOPE,
     "injection": Intent.OUT_OF_SCOPE,
+    "adult": Intent.OUT_OF_SCOPE,
     "help": Intent.HELP_NEEDED,
     "self_harm": Intent.HELP_NEEDED,
 }
 _ABOUT_A_SHOP = frozenset(
     (Intent.SHOP_INQUIRY, Intent.MENU_INQUIRY, Intent.MEAL_CARD_INQUIRY, Intent.SELECT)
 )
-_NOT_OF_A_SHOP = ("sort", "atmosphere")
-"""Asked of one shop (별점 어때?) these are questions, not wishes."""
+_WITHOUT_FILTERS = frozenset(
+    (Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE, Intent.COMPLAINT, Intent.SELECT, Intent.SHOP_INQUIRY, Intent.HELP_NEEDED)
+)  # fmt: skip
+"""These wish for nothing new; what was said stays in the entities."""
 
-_WITHOUT_FILTERS = frozenset((Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE))
 _SINGLE = (
     "category", "food_type", "budget_max", "payment_method", "companion", "party_size",
     "time_of_day", "open_now", "atmosphere", "is_good_influence_shop", "sort",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """All that the finders saw in one message."""
+
+    cleaned: Cleaned
+    findings: Findings
+    shop: Span | None
+    rank: int | None
+    """Of a shop of the last answer that is named, or chosen by its food."""
+
+    at: tuple[int, int, int] | None
+    """Rank, start and end of an ordinal."""
+
+    pointing: re.Match[str] | None
 
 
 class RuleUnderstander:
@@ -61,46 +81,74 @@ class RuleUnderstander:
         self._places = PlaceFinder(place_names)
         self._shops = ShopFinder(shop_names)
 
-    def understand(self, text: str, turns: Turns) -> Understanding:
-        """Return intent, entities (offsets in `text`), filters as said, and a confidence in 0..1."""
-        cleaned = normalise(text)
+    def understand(
+        self, text: str, turns: Turns, *, decided: Understanding | None = None
+    ) -> Understanding:
+        """Return intent, entities (offsets in `text`), filters as said, and a confidence in 0..1.
+
+        With `decided` its intent, confidence and layer are taken, and everything else is read with that intent in mind.
+        """
         verdict = screen_input(text)
         if verdict.kind != "ok":
             return self._guarded(text, verdict)
+        reading = self.read(text, turns)
+        if decided is not None:
+            return self._express(
+                reading, turns, decided.intent, decided.confidence, decided.decided_by
+            )
+        return self._express(reading, turns, *decide(reading.findings), "rules")
+
+    def read(self, text: str, turns: Turns) -> Reading:
+        """Return all that is found in a message, before anyone says what it wants."""
+        typed = normalise(text)
+        cleaned = respaced(typed)
         plain = cleaned.text
-        shop = self._shop(plain, turns)
+        shop, rank = self._shop(plain, turns, respaced=cleaned is not typed)
         spans = self._find(plain, shop)
         at = ordinal(plain, len(turns.last_shown))
+        rank = rank or (None if at else chosen(plain, spans, turns.last_shown))
         pointing = POINTING.search(plain)
-        refine = refinement(plain)
-        found = Findings(
+        findings = Findings(
             text=plain,
             spans=spans,
             shop=shop is not None,
             ordinal=at is not None,
             pointing=pointing is not None,
+            chosen=rank is not None and shop is None,
             has_history=turns.last_understanding is not None or bool(turns.last_shown),
-            refine=refine,
+            refine=refinement(plain),
             refine_opens=opens_with_refinement(plain),
         )
-        intent, confidence = decide(found)
+        return Reading(
+            cleaned=cleaned, findings=findings, shop=shop, rank=rank, at=at, pointing=pointing
+        )
+
+    def _express(
+        self, reading: Reading, turns: Turns, intent: Intent, confidence: float, layer: str
+    ) -> Understanding:
+        text, spans, shop = reading.cleaned.original, reading.findings.spans, reading.shop
         extra: list[Span] = [shop] if shop and intent in _ABOUT_A_SHOP else []
         selection: int | None = None
-        if intent in _ABOUT_A_SHOP and shop is None:
-            selection, where = _selected(at, pointing)
+        if (
+            intent in _ABOUT_A_SHOP
+            and shop is None
+            and (intent is not Intent.SELECT or not reading.rank)
+        ):
+            selection, where = _selected(reading.at, reading.pointing)
             extra += where
         elif intent is Intent.SELECT:
-            selection = 0
-        if intent is Intent.REFINE and refine:
-            extra += _refine_span(plain, refine)
+            selection = reading.rank or 0
+        if intent is Intent.REFINE and reading.findings.refine:
+            extra += _refine_span(reading.findings.text, reading.findings.refine)
         return Understanding(
             intent=intent,
             confidence=confidence,
-            entities=_entities(cleaned, (*spans, *extra)),
+            entities=_entities(reading.cleaned, (*spans, *extra)),
             filters=Filters() if intent in _WITHOUT_FILTERS else _filters(spans),
-            semantic_query=semantic_query(plain, spans),
+            semantic_query=semantic_query(reading.findings.text, spans),
             keywords=keywords(text),
             emotion=emotion(text),
+            decided_by=layer,
             selection=selection,
             shop_name=_name(shop, selection, turns) if intent in _ABOUT_A_SHOP else None,
         )
@@ -114,27 +162,24 @@ class RuleUnderstander:
             decided_by="safety",
         )
 
-    def _shop(self, plain: str, turns: Turns) -> Span | None:
-        """A shop of the last answer may be called by its name alone; others need a question."""
-        squeezed = plain.replace(" ", "")
-        for shown in turns.last_shown:
-            name = shown.name.replace(" ", "")
-            if len(name) >= 2 and name in squeezed:
-                pattern = r"\s?".join(map(re.escape, name))
-                if m := re.search(pattern, plain):
-                    return Span(key="shop_name", value=shown.name, start=m.start(), end=m.end())
-        return self._shops.find(plain)
+    def _shop(self, plain: str, turns: Turns, *, respaced: bool) -> tuple[Span | None, int | None]:
+        """A shop of the last answer may be called by its name alone, and has a rank; others need a question."""
+        if hit := named(plain, turns.last_shown):
+            rank, pattern = hit
+            if m := re.search(pattern, plain):
+                name = turns.last_shown[rank - 1].name
+                return Span(key="shop_name", value=name, start=m.start(), end=m.end()), rank
+        shop = self._shops.find(plain, self._places.find(plain))
+        if shop is None and respaced:
+            shop = self._shops.rejoined(plain)
+        return shop, None
 
     def _find(self, plain: str, shop: Span | None) -> tuple[Span, ...]:
         taken: list[Span] = [shop] if shop else []
         places = [s for s in self._places.find(plain) if not overlaps(s.start, s.end, taken)]
         chosen = narrowest(tuple(places))
         taken += places
-        wishes = [
-            s
-            for s in find_wishes(plain)
-            if not (shop and (s.key in _NOT_OF_A_SHOP or overlaps(s.start, s.end, [shop])))
-        ]
+        wishes = [s for s in find_wishes(plain) if not (shop and overlaps(s.start, s.end, [shop]))]
         cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
         food = find_food(plain, [*taken, *cards])
         if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
@@ -147,6 +192,8 @@ class RuleUnderstander:
 def _without_clashes(wishes: list[Span], food: tuple[Span, ...]) -> list[Span]:
     """Drop what one word was read as twice: 중식 시간 as lunch and kitchen, 건강식 as diet and category."""
     kinds = [s for s in food if s.key in ("category", "food_type")]
+    if any(s.value == "건강식" for s in kinds):
+        wishes = [s for s in wishes if s.value != "healthy"]
     return [
         s
         for s in wishes
@@ -166,8 +213,8 @@ def _selected(
 
 
 def _refine_span(plain: str, kind: str) -> list[Span]:
-    from_table = next(p for k, p in REFINE if k == kind)
-    m = from_table.search(plain)
+    found = (pattern.search(plain) for name, pattern in REFINE if name == kind)
+    m = next((m for m in found if m), None)
     return [Span(key="refine", value=kind, start=m.start(), end=m.end())] if m else []
 
 
@@ -188,7 +235,7 @@ def _filters(spans: tuple[Span, ...]) -> Filters:
             exclude.setdefault(span.value)
         elif span.key == "dietary":
             dietary.setdefault(span.value)
-        elif span.key == "location" or span.key in _SINGLE:
+        elif not span.negated and (span.key == "location" or span.key in _SINGLE):
             single.setdefault(span.key, span.value)
     return Filters.from_dict({**single, "dietary": tuple(dietary), "exclude": tuple(exclude)})
 
@@ -197,6 +244,8 @@ def _entities(cleaned: Cleaned, spans: tuple[Span, ...]) -> tuple[Entity, ...]:
     out = []
     for span in sorted(spans, key=lambda s: (s.start, s.end, s.key)):
         start, end = cleaned.to_original(span.start, span.end)
-        name = "exclude" if span.negated else span.key
-        out.append(Entity(entity=name, value=span.value, start=start, end=end))
+        name, value = ("exclude" if span.negated else span.key), span.value
+        if span.negated and span.key == "payment_method":
+            name, value = span.key, ANY_MEANS
+        out.append(Entity(entity=name, value=value, start=start, end=end))
     return tuple(out)

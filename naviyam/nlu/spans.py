@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+ANY_MEANS = "any"
+"""Value of the entity `payment_method` where the card is said not to matter: the filter is not set, one said before ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:

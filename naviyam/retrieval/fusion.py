@@ -1,4 +1,4 @@
-"""Weighted reciprocal-rank fusion. Pure; knows ranks, not where they come from."""
+"""Two ways to make one order of several: by scores, which serves, and by ranks, which is measured beside it. Pure."""
 
 from collections.abc import Sequence
 
@@ -32,3 +32,17 @@ def fuse(
     order = np.argsort(-total, kind="stable")
     scores = np.clip(total[order] / best, 0.0, 1.0).astype(np.float32)
     return unique[order].astype(np.int32), scores
+
+
+def stretched(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return scores moved to 0..1, the least 0 and the greatest 1; all 0 where they do not differ.
+
+    >>> stretched(np.array([0.2, 0.3, 0.4])).round(2).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    values = scores.astype(np.float64)
+    if not len(values):
+        return values
+    least, greatest = values.min(), values.max()
+    out: npt.NDArray[np.float64] = (values - least) / max(greatest - least, 1e-9)
+    return out

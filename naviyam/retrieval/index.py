@@ -3,6 +3,7 @@
 Owns what is written and the checks on what is read: an index of another catalogue or encoder never answers.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -16,13 +17,13 @@ import numpy as np
 from naviyam import versions
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError, NotFoundError
-from naviyam.retrieval.dense import Dense
+from naviyam.retrieval.dense import Dense, index_kind
 from naviyam.retrieval.encoder import Encoder
 from naviyam.retrieval.lexical import Lexical, document_terms
 from naviyam.settings import Retrieval
 
 CARD = "card.json"
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 1_024
 
 
@@ -36,6 +37,9 @@ class IndexCard:
     passage_prefix: str
     dimension: int
     rows: int
+    kind: str
+    """exact, hnsw or ivf."""
+
     documents: str
     """Digest of the documents in order."""
 
@@ -66,8 +70,10 @@ class Index:
         for start in range(0, catalog.size, _CHUNK):
             part = documents[start : start + _CHUNK]
             vectors[start : start + len(part)] = encoder.encode_passages(part)
-            names = catalog.names[start : start + len(part)]
-            terms += [document_terms(text, name) for text, name in zip(part, names, strict=True)]
+            terms += [
+                document_terms(text, catalog.names[row], (menu.name for menu in catalog.menus(row)))
+                for row, text in enumerate(part, start=start)
+            ]
             if progress is not None:
                 progress(start + len(part), catalog.size)
         card = IndexCard(
@@ -77,6 +83,7 @@ class Index:
             passage_prefix=settings.passage_prefix,
             dimension=encoder.dimension,
             rows=catalog.size,
+            kind=index_kind(catalog.size, settings),
             documents=_digest("\x00".join(documents).encode()),
         )
         return cls(card=card, dense=Dense(vectors, settings), lexical=Lexical.build(terms))
@@ -93,7 +100,7 @@ class Index:
     def _write(self, folder: Path) -> None:
         self.dense.save(folder)
         self.lexical.save(folder)
-        files = {p.name: _digest(p.read_bytes()) for p in sorted(folder.iterdir())}
+        files = {p.name: _file_digest(p) for p in sorted(folder.iterdir())}
         text = json.dumps({**asdict(self.card), "files": files}, ensure_ascii=False, indent=1)
         (folder / CARD).write_text(text, encoding="utf-8")
 
@@ -108,7 +115,7 @@ class Index:
             values = json.loads((folder / CARD).read_text(encoding="utf-8"))
             files = values.pop("files")
             card = IndexCard(**values)
-            digests = {name: _digest((folder / name).read_bytes()) for name in files}
+            digests = {name: _file_digest(folder / name) for name in files}
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
             raise ArtifactError(f"{folder} holds no whole index ({e}); build it again") from e
         broken = sorted(name for name in files if digests[name] != files[name])
@@ -162,11 +169,17 @@ def ensure_index(root: Path, catalog: Catalog, encoder: Encoder, settings: Retri
 
 def folder_name(catalog_version: str, encoder: str, settings: Retrieval) -> str:
     """Return the version name under which the index of a catalogue and an encoder lies."""
+    sizes = settings.exact_up_to, settings.ivf_from, settings.hnsw_links, settings.hnsw_build
     made_of = (
-        encoder, settings.query_prefix, settings.passage_prefix, str(settings.exact_up_to), str(_FORMAT),
+        encoder, settings.query_prefix, settings.passage_prefix, *map(str, sizes), str(_FORMAT),
     )  # fmt: skip
     plain = re.sub(r"[^A-Za-z0-9]+", "-", encoder).strip("-")[-24:]
     return f"{catalog_version[:40]}.{plain}.{_digest(chr(0).join(made_of).encode())[:8]}"
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
 
 
 def _digest(data: bytes) -> str:

@@ -1,7 +1,8 @@
-"""Stage 5A: dense and lexical ranks over the shops in scope, fused. Filters come before every cut.
+"""Stage 5A: meaning and words over the shops in scope, in one score. Filters come before every cut.
 
 The order within the scope: what is known to fit before what is only assumed (`Scope.tier`), then the sort
-that was asked for, then the fused ranks of meaning, words and nearness.
+that was asked for, then the weighted sum of words (BM25 over its greatest), meaning (the cosine, stretched over
+the candidates) and nearness.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
 from naviyam.retrieval.dense import top
 from naviyam.retrieval.encoder import Encoder
-from naviyam.retrieval.fusion import Ranking, fuse
+from naviyam.retrieval.fusion import stretched
 from naviyam.retrieval.index import Index
 from naviyam.retrieval.scope import Scope, Scoper, shared_scoper
 from naviyam.search import Retrieved, SearchRequest
@@ -20,8 +21,8 @@ from naviyam.settings import Settings
 _DEPTH = 5
 """Each list brings so many times the rows asked for."""
 
-_NEAR_WEIGHT = 0.5
-"""Nearness breaks near-ties of meaning; a named dish (two lists) outweighs it."""
+_HALF_NEAR_M = 1_000.0
+"""Distance at which nearness counts half: about a quarter of an hour's walk."""
 
 
 class HybridRetriever:
@@ -72,10 +73,8 @@ class HybridRetriever:
     def _scores(
         self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
-        """Return a score per row of `pool` in 0..1: fused ranks, or the place in the order that was asked for."""
-        fused = np.zeros(len(pool))
-        rows, scores = fuse(self._rankings(request, scope, pool), k=self._settings.retrieval.rrf_k)
-        fused[np.searchsorted(pool, rows)] = scores
+        """Return a score per row of `pool` in 0..1: how well it fits, or its place in the order asked for."""
+        fused = self._fused(request, scope, pool)
         wanted = self._sort_key(request.filters.sort, scope, pool)
         if wanted is None:
             return fused
@@ -83,25 +82,37 @@ class HybridRetriever:
         places[np.lexsort((-fused, wanted))] = np.arange(len(pool))
         return 1.0 - places / max(len(pool), 1)
 
-    def _rankings(
+    def _fused(
         self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
-    ) -> list[Ranking]:
-        settings, depth = self._settings.retrieval, _DEPTH * request.top_k
-        rankings: list[Ranking] = []
+    ) -> npt.NDArray[np.float64]:
+        """Return the weighted mean in 0..1 of words, meaning and nearness, as far as each is known."""
+        settings = self._settings.retrieval
+        total, weight = np.zeros(len(pool)), 0.0
         text = _text(request)
-        if text:
-            mask = np.zeros(self._catalog.size, np.bool_)
-            mask[pool] = True
-            vector = self._encoder.encode_queries([text])[0]
-            rankings.append(
-                (self._index.dense.search(vector, mask, depth)[0], settings.dense_weight)
-            )
-            rankings.append(
-                (self._index.lexical.search(text, mask, depth)[0], settings.lexical_weight)
-            )
+        if text and len(pool):
+            total += self._said(text, pool, _DEPTH * request.top_k)
+            weight += settings.lexical_weight + settings.dense_weight
         if scope.distance_m is not None:
-            rankings.append((_lowest(scope.distance_m[pool], pool, depth), _NEAR_WEIGHT))
-        return rankings
+            near = _HALF_NEAR_M / (_HALF_NEAR_M + scope.distance_m[pool])
+            total += settings.near_weight * near
+            weight += settings.near_weight
+        return total / weight if weight else total
+
+    def _said(self, text: str, pool: npt.NDArray[np.int32], depth: int) -> npt.NDArray[np.float64]:
+        """Return what each row of `pool` earns by words and meaning; meaning only among the `depth` best of each."""
+        settings, index = self._settings.retrieval, self._index
+        asked = index.lexical.read(text)
+        words = index.lexical.scores(asked)[pool].astype(np.float64)
+        vector = self._encoder.encode_queries([asked.sentence])[0]
+        mask = np.zeros(self._catalog.size, np.bool_)
+        mask[pool] = True
+        alike, _ = index.dense.search(vector, mask, depth)
+        told = top(words, min(depth, int((words > 0).sum())))
+        chosen = np.union1d(np.searchsorted(pool, alike), told)
+        meaning = np.zeros(len(pool))
+        meaning[chosen] = stretched(index.dense.cosines(vector, pool[chosen]))
+        words /= max(float(words.max()), 1e-9)
+        return settings.lexical_weight * words + settings.dense_weight * meaning
 
     def _sort_key(
         self, sort: str | None, scope: Scope, rows: npt.NDArray[np.int32]
@@ -138,13 +149,3 @@ def _text(request: SearchRequest) -> str:
     return request.query.strip() or " ".join(
         word for word in (filters.food_type, filters.category) if word
     )
-
-
-def _lowest(
-    values: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], depth: int
-) -> npt.NDArray[np.int32]:
-    """Return the rows of the `depth` lowest finite values, lowest first."""
-    finite = np.flatnonzero(np.isfinite(values))
-    order = finite[np.argsort(values[finite], kind="stable")[:depth]]
-    out: npt.NDArray[np.int32] = rows[order].astype(np.int32)
-    return out

@@ -4,7 +4,7 @@ Data and small look-ups, all in the squashed spelling of `text.clean.squash`. Al
 leaving a shop out: a wrong no costs a suggestion, a wrong yes harms a child.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from naviyam.text.clean import squash
 
@@ -37,17 +37,6 @@ SURE = frozenset((
     "삼겹살",
 ))  # fmt: skip
 """Dishes that practically every shop of their kinds sells, also one whose menu nobody wrote down."""
-
-EXPANSIONS: Mapping[str, tuple[str, ...]] = {
-    "국물": ("국밥", "탕", "찌개", "칼국수", "해장국", "곰탕", "설렁탕", "순대국", "우동", "전골"),
-    "든든": ("국밥", "백반", "정식", "한식뷔페", "비빔밥"), "시원": ("냉면", "콩국수", "막국수", "물회"),
-    "달콤": ("빵", "케이크", "카페", "빙수", "도넛"), "달달": ("빵", "케이크", "카페", "빙수", "도넛"), "디저트": ("케이크", "카페", "베이커리", "빙수"),
-    "간식": ("분식", "떡볶이", "김밥", "빵", "와플"), "간단": ("김밥", "분식", "샌드위치", "토스트"), "고기": ("삼겹살", "갈비", "불고기", "제육"),
-    "면": ("국수", "칼국수", "라면", "우동", "냉면"), "밥": ("백반", "비빔밥", "덮밥", "국밥", "볶음밥"), "집밥": ("백반", "정식", "된장찌개", "한식뷔페"),
-    "건강": ("건강식", "샐러드", "비빔밥", "쌈밥", "두부"), "중국집": ("중식", "짜장면", "짬뽕"), "튀김": ("분식", "돈까스", "치킨"), "매콤": ("떡볶이", "짬뽕", "닭갈비"),
-    "저녁": ("백반", "정식"), "아침": ("김밥", "토스트", "백반", "해장국"),
-}  # fmt: skip
-"""What a child means by a word that hardly stands on a menu. Dishes are expanded by their kinds as well."""
 
 ALLERGY_FORMS: Mapping[str, tuple[str, ...]] = {
     "땅콩": ("땅콩", "피넛", "견과"),
@@ -119,17 +108,6 @@ def dish_forms(dish: str) -> tuple[str, ...]:
     """
     name = squash(dish)
     return DISH_FORMS.get(name, (name,) if name else ())
-
-
-def expanded(words: Iterable[str]) -> tuple[str, ...]:
-    """Return words that mean the same or tell who sells it, without the given ones.
-
-    >>> expanded(("짜장면",))
-    ('중식',)
-    """
-    given = tuple(words)
-    more = (m for w in given for m in (*EXPANSIONS.get(w, ()), *DISH_KINDS.get(w, ())))
-    return tuple(m for m in dict.fromkeys(more) if m not in given)
 
 
 def allergy_key(food: str) -> str:

@@ -6,7 +6,7 @@ shops that give meals. Refuses to guess which need it is: `screen` says.
 
 from collections.abc import Mapping, Sequence
 
-from naviyam.safety.screen import HelpKind
+from naviyam.safety.need import HelpKind
 
 YOUTH_LINE = "1388"
 POLICE = "112"

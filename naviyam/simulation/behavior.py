@@ -80,13 +80,40 @@ def simulate_behavior(
     town = _town(shops, menus, rng)
     if len(town.usable) == 0:
         return (), Events.from_rows([], simulated=True)
-    archetypes = rng.normal(size=(8, RANK_DIM))
-    people = [_person(number, town, archetypes, rng) for number in range(1, users + 1)]
+    people = _people(town, users, rng)
     rows: list[tuple[int, int, int, float, int]] = []
     limit = int(now.timestamp())
     for index, person in enumerate(people):
         rows.extend(row for row in _life(index, person, town, now, days, rng) if row[4] < limit)
     return tuple(p.profile for p in people), Events.from_rows(rows, simulated=True)
+
+
+class Tastes:
+    """What the users of `simulate_behavior` with the same shops, seed and number truly like: the judge of an evaluation."""
+
+    def __init__(
+        self, shops: Sequence[Shop], menus: Sequence[Menu], *, seed: int, users: int
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self._town = _town(shops, menus, rng)
+        self._people = _people(self._town, users, rng)
+
+    def utility(self, user: int, rows: npt.NDArray[np.integer]) -> Floats:
+        """Return a user's utility of shops [n] (time of day left out); -inf for a shop without a place."""
+        person, town = self._people[user], self._town
+        km = np.hypot(town.x[rows] - person.x, town.y[rows] - person.y)
+        return np.nan_to_num(_utility(person, town, rows, km), nan=-np.inf)
+
+
+def click_chance(utility: Floats) -> Floats:
+    """Return the chance that a shop which is looked at is clicked: sigmoid(1.2 utility - 2)."""
+    chance: Floats = 0.5 * (1 + np.tanh(0.5 * (1.2 * utility - 2.0)))
+    return chance
+
+
+def _people(town: _Town, users: int, rng: np.random.Generator) -> list[_Person]:
+    archetypes = rng.normal(size=(8, RANK_DIM))
+    return [_person(number, town, archetypes, rng) for number in range(1, users + 1)]
 
 
 def _town(shops: Sequence[Shop], menus: Sequence[Menu], rng: np.random.Generator) -> _Town:
@@ -171,7 +198,7 @@ def _life(
     return rows
 
 
-def _utility(person: _Person, town: _Town, pool: npt.NDArray[np.int64], km: Floats) -> Floats:
+def _utility(person: _Person, town: _Town, pool: npt.NDArray[np.integer], km: Floats) -> Floats:
     kinds = town.kinds[pool]
     taste = np.where(kinds > 0, person.likes, -np.inf).max(axis=1)
     over = np.maximum(town.price[pool] - float(person.profile.budget_won or 9_500), 0.0) / 3_000.0

@@ -4,12 +4,13 @@ One analyser, made at the first call (about half a second and 150 MB), one threa
 what a word means: that is `nlu`.
 """
 
+import re
 import threading
 from functools import lru_cache
 
 from kiwipiepy import Kiwi
 
-from naviyam.text.clean import normalise
+from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.spelling import unify
 
 _USER_NOUNS = (
@@ -22,6 +23,7 @@ _SPLIT = ("집", "가게", "카드")
 """Endings of compounds whose first part is searched as well (치킨집 -> 치킨)."""
 
 _CONTENT = frozenset(("NNG", "NNP", "NNB", "SL", "SN", "XR", "VV", "VA", "MAG", "SH"))
+_NAMING = frozenset(("NNG", "NNP", "XSN", "XPN", "SL", "SN", "SH", "NR", "MM", "XR", "JKG", "UN"))
 _KEYWORD = frozenset(("NNG", "NNP", "SL", "XR"))
 _DULL = frozenset(
     (
@@ -45,6 +47,16 @@ _DULL = frozenset(
         "안",
     )
 )
+_RUN = re.compile(r"[가-힣]+(?:\d+[가-힣]+)*")
+_LONG_RUN = 7
+_LONG_MESSAGE = 6
+"""Syllables without a space from which a message is taken apart: one word of several, and one that is all."""
+
+_APART = re.compile(
+    r"(?<=[가-힣]) (?=(?:역|구청|시청|군청|대|동|구)(?: (?:근처|쪽|앞|주변|가까이|옆)|에서|에 |앞|쪽))"
+)
+"""Spaces that the analyser puts inside names of places it does not know."""
+
 _KIWI_LOCK = threading.Lock()
 
 
@@ -100,3 +112,51 @@ def tokens(text: str) -> tuple[str, ...]:
             if form.endswith(ending) and len(form) > len(ending) + 1:
                 out.append(form.removesuffix(ending))
     return tuple(out)
+
+
+def is_name(word: str) -> bool:
+    """Tell whether a word may be a name: nothing but nouns, prefixes and suffixes of nouns, or what nobody knows.
+
+    >>> is_name("할매손맛"), is_name("아직"), is_name("배고픈")
+    (True, False, False)
+    """
+    return all(tag in _NAMING for _, tag in _analyse(word))
+
+
+def respaced(cleaned: Cleaned) -> Cleaned:
+    """Return the text with the spaces that a child left out, where a run of letters is too long for one word.
+
+    Offsets still lead to the original; a space that was put in stands for nothing there.
+
+    >>> respaced(normalise("내동생이계란못먹는데빵집추천해줘")).text
+    '내 동생이 계란 못 먹는데 빵집 추천해 줘'
+    >>> respaced(normalise("떡볶이 먹고싶어")).text
+    '떡볶이 먹고싶어'
+    """
+    longest = max(map(len, _RUN.findall(cleaned.text)), default=0)
+    if longest < (_LONG_RUN if " " in cleaned.text else _LONG_MESSAGE):
+        return cleaned
+    spaced = _spaced(cleaned.text)
+    chars: list[str] = []
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for c in spaced:
+        if at < len(cleaned.text) and c == cleaned.text[at]:
+            chars.append(c)
+            spans.append(cleaned.spans[at])
+            at += 1
+        elif c == " ":
+            chars.append(c)
+            here = cleaned.spans[at][0] if at < len(cleaned.text) else len(cleaned.original)
+            spans.append((here, here))
+        else:
+            return cleaned
+    if at != len(cleaned.text):
+        return cleaned
+    return Cleaned(text="".join(chars), original=cleaned.original, spans=tuple(spans))
+
+
+@lru_cache(maxsize=4096)
+def _spaced(text: str) -> str:
+    with _KIWI_LOCK:
+        return _APART.sub("", str(_kiwi().space(text)))

@@ -16,7 +16,7 @@ _AMOUNT = re.compile(
     rf"(?:(?P<baek>{_NUMBER})?\s?(?P<u2>백)\s?)?"
     rf"(?:(?P<sip>[1-9일이삼사오육륙칠팔구])?\s?(?P<u1>십)\s?)?"
     rf"(?P<rest>\d{{1,3}}(?:,\d{{3}})+|\d+)?"
-    rf"(?P<won>\s?(?:원|won|krw|₩|냥)(?!피스|룸|래|조|어민|격|인))?",
+    rf"(?P<won>\s?(?:원|won|krw|₩|냥)(?!피스|룸|래|조|어민|격|인(?!데|가|지|디)))?",
     re.IGNORECASE,
 )
 _SLANG = (
@@ -123,6 +123,8 @@ def _part(text: str) -> float:
 
 def _is_money(text: str, m: re.Match[str]) -> bool:
     before = text[m.start() - 1] if m.start() else " "
+    if "가" <= before <= "힣" and m["man"] == "이" and m.group()[1:2] == " ":
+        return False  # a particle: 돈이 만원
     said = m.group().strip()
     has_digit = any(c.isdigit() for c in said)
     if before.isdigit() or (

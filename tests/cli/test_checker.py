@@ -52,6 +52,7 @@ def kinds(
         "급식카드가 되는지는 아직 확인되지 않았어요. 가기 전에 물어보면 좋아요.",
         "지금 위험하면 112에 전화해 주세요. 1388에서도 24시간 이야기를 들어 줘요.",
         "학교앞치킨 좋아요! 가게는 효자로 12에 있고, 걸어서 8분이에요.",
+        "학교앞치킨은 전주점이에요. 맛있는치킨도 있어요.",
     ],
 )
 def test_true_answers_pass(text: str) -> None:
@@ -77,6 +78,7 @@ def test_true_answers_pass(text: str) -> None:
         ("맛있는치킨은 생맥주도 팔아요.", "alcohol"),
         ("맛있는치킨 최고예요 🍗🍗🍗", "too many emoji"),
         ("OK", "no Korean text"),
+        ("맛있는치킨은 걸어서 5분이에요. 값은 아직 몰라요.", "price called unknown"),
     ],
 )
 def test_each_kind_of_wrong_answer_is_found(text: str, kind: str) -> None:
@@ -104,6 +106,22 @@ def test_what_was_asked_for_is_held_against_the_shops() -> None:
 def test_shops_shown_before_may_be_named() -> None:
     assert kinds("학교앞치킨보다 가까워요. 좋죠!", shops=(shown(),), earlier=(SECOND,)) == set()
     assert kinds("학교앞치킨보다 가까워요. 좋죠!", shops=(shown(),)) == {"unknown shop named"}
+
+
+def test_cheaper_needs_a_price_below_what_was_told_before() -> None:
+    told = "더 싸요! 맛있는치킨이에요. 가 봐요."
+    assert kinds(told, shops=(shown(price=6_000),), earlier=(SECOND,)) == set()
+    for now in (shown(price=7_000), shown(menus=[])):
+        assert kinds(told, shops=(now,), earlier=(SECOND,)) == {"cheaper claimed, not so"}
+
+
+def test_a_menu_named_like_another_shop_is_that_shops_own() -> None:
+    menu = [{"name": "학교앞치킨", "price_won": 7_000}]
+    text = "1. 맛있는치킨: 학교앞치킨 7,000원이에요. 2. 학교앞치킨: 반 마리 6,500원이에요."
+    assert kinds(text, shops=(shown(menus=menu), SECOND)) == set()
+    assert kinds(text.replace("6,500", "7,000"), shops=(shown(menus=menu), SECOND)) == {
+        "price of another shop"
+    }
 
 
 def test_a_shop_is_on_topic_by_its_name_or_menus() -> None:

@@ -81,13 +81,38 @@ def test_understand_one_text_and_a_file(home: Path, capsys: pytest.CaptureFixtur
     assert [row["intent"] for row in rows] == ["FOOD_RECOMMENDATION", "GREETING"]
 
 
-def test_a_bad_line_is_named_and_nothing_is_written(
+def test_a_bad_line_is_answered_in_its_place(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (home / "in.jsonl").write_text('{"text": "안녕"}\n{"txt": 1}\n', encoding="utf-8")
-    assert run(["understand", "--file", "in.jsonl", "--out", "out.jsonl"]) == 1
-    assert "line 2" in capsys.readouterr().err
-    assert sorted(p.name for p in home.glob("*out*")) == []
+    (home / "in.jsonl").write_text(
+        '{"text": "안녕"}\n{"txt": 1}\n[]\n{"text": "치킨", "turns": [3]}\n{"text": "고마워"}\n',
+        encoding="utf-8",
+    )
+    assert run(["understand", "--file", "in.jsonl", "--out", "out.jsonl", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["bad_lines"] == [2, 3, 4]
+    rows = [json.loads(line) for line in (home / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [row.get("intent", row.get("line")) for row in rows] == ["GREETING", 2, 3, 4, "THANKS"]
+
+
+def test_a_line_with_turns_is_understood_in_its_conversation(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = [
+        {"name": "바삭치킨", "category": "치킨", "menus": [{"name": "반 마리", "price_won": 9000}]},
+        {"name": "동네통닭", "menus": [{"name": "치킨마요", "price_won": 6500}]},
+    ]
+    turns = [{"text": "급식카드 되는 치킨집 추천해줘", "shown": shown}]
+    lines = [{"text": text, "turns": turns} for text in ("더 싼 데는?", "동네통닭 갈래")]
+    (home / "in.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    assert run(["understand", "--file", "in.jsonl", "--out", "out.jsonl"]) == 0
+    cheaper, chosen = map(json.loads, (home / "out.jsonl").read_text("utf-8").splitlines())
+    assert cheaper["filters"] == {
+        "category": "치킨",
+        "budget_max": 6400,
+        "payment_method": "meal_card",
+        "sort": "cheapest",
+    }
+    assert (chosen["intent"], chosen["selection"]) == ("SELECT", 2)
 
 
 def test_a_sample_workbook_is_written_read_and_described(

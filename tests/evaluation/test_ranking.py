@@ -82,6 +82,21 @@ def test_broken_input_is_named() -> None:
         ranking.put_in_order(np.array([1.0]), np.array([True, False]), np.array([0]))
 
 
+def test_the_calibration_curve_has_a_point_for_every_bin_that_holds_rows() -> None:
+    p = np.array([0.92, 0.98, 0.05, 1.0])
+    curve = ranking.calibration_curve(p, np.array([1, 0, 0, 1], bool))
+    assert [rows for _, _, rows in curve] == [1, 3]
+    assert curve[1][0] == pytest.approx(2.9 / 3)
+    assert curve[1][1] == pytest.approx(2 / 3)
+
+
+def test_ndcg_comes_by_group_in_the_order_of_the_groups() -> None:
+    lists = ranking.put_in_order(
+        np.array([1.0, 2, 2, 1]), np.array([1, 0, 1, 0], bool), np.array([9, 9, 4, 4])
+    )
+    assert ranking.ndcg_values(lists, 5).tolist() == [1.0, pytest.approx(1 / math.log2(3))]
+
+
 @given(st.lists(st.booleans(), min_size=1, max_size=30), st.integers(1, 12))
 def test_every_figure_is_between_zero_and_one_and_the_best_order_is_best(
     relevance: list[bool], k: int

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naviyam.conversation import Turns
-from naviyam.nlu.layers import merge_by_confidence
+from naviyam.nlu.layers import surest
 from naviyam.nlu.resolve import refine_kind, resolve, shops_to_exclude
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.recommendation import Recommendation, ShownMenu
@@ -140,14 +140,25 @@ def test_asking_what_is_open_keeps_the_money_and_the_card_but_not_the_food() -> 
     assert wish("지금 5천원으로 갈 수 있는 열린 곳", turns).filters.budget_max == 5_000
 
 
-def test_a_new_search_keeps_allergies_and_the_place_but_not_the_rest() -> None:
+def test_a_new_search_keeps_allergies_the_place_and_the_card_but_not_the_rest() -> None:
     turns = replace(TURNS, place="관악구")
     got = wish("떡볶이 먹고 싶어", turns)
     assert got.filters.to_dict() == {
         "food_type": "떡볶이",
+        "payment_method": "meal_card",
         "location": "관악구",
         "dietary": ["allergy:땅콩"],
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["카드 없어도 되는데 떡볶이 먹고 싶어", "급식카드 안 돼도 돼 떡볶이 추천해줘", "현금으로 낼게 떡볶이집 알려줘", "급카 상관없이 떡볶이 추천"],
+)  # fmt: skip
+def test_the_card_ends_where_it_is_said_not_to_matter(text: str) -> None:
+    assert RULES.understand(text, Turns()).filters.payment_method is None
+    got = wish(text)
+    assert (got.filters.payment_method, got.filters.food_type) == (None, "떡볶이")
 
 
 @pytest.mark.parametrize(
@@ -157,7 +168,7 @@ def test_a_new_search_keeps_allergies_and_the_place_but_not_the_rest() -> None:
         ("두 번째 거", 2, "달빛피자"),
         ("마지막 거로 할게", 2, "달빛피자"),
         ("아까 그 피자집 갈래", 2, "달빛피자"),
-        ("달빛피자 갈래", 0, "달빛피자"),
+        ("달빛피자 갈래", 2, "달빛피자"),
         ("7번 갈래", 7, None),
     ],
 )
@@ -176,18 +187,14 @@ def test_confidence_is_low_where_nothing_matched() -> None:
     assert RULES.understand("만원 이하 치킨집 추천해줘", Turns()).confidence > 0.9
 
 
-def test_layers_merge_by_confidence_and_never_over_safety() -> None:
-    weak = Understanding(
-        intent=Intent.OUT_OF_SCOPE, confidence=0.3, filters=Filters(budget_max=5_000)
-    )
-    strong = Understanding(
-        intent=Intent.FOOD_RECOMMENDATION, confidence=0.8, decided_by="classifier"
-    )
-    merged = merge_by_confidence(weak, None, strong)
-    assert (merged.decided_by, merged.filters.budget_max) == ("classifier", 5_000)
-    assert merge_by_confidence(strong, weak) is strong
+def test_the_surest_layer_decides_and_never_over_safety() -> None:
+    weak = Understanding(intent=Intent.OUT_OF_SCOPE, confidence=0.3)
+    strong = Understanding(intent=Intent.THANKS, confidence=0.8, decided_by="classifier")
+    assert surest(weak, None, strong) is strong
+    assert surest(strong, weak) is strong
+    assert surest(replace(weak, confidence=0.8), strong).decided_by == "rules"
     safe = replace(weak, decided_by="safety", intent=Intent.HELP_NEEDED)
-    assert merge_by_confidence(safe, strong) is safe
+    assert surest(safe, strong) is safe
 
 
 @pytest.mark.parametrize(
@@ -218,9 +225,40 @@ def test_any_mixture_gives_valid_json_and_offsets(parts: list[str]) -> None:
         got = RULES.understand(text, turns)
         for e in got.entities:
             assert 0 <= e.start < e.end <= len(text)
+            assert text[e.start : e.end] == text[e.start : e.end].strip()
         assert 0 <= got.confidence <= 1
         assert Filters.from_dict(got.filters.to_dict()) == got.filters
         json.dumps(resolve(got, turns).to_dict(), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("내동생이계란못먹는데빵집추천해줘", {"dietary": "계란", "category": "빵집", "companion": None}),
+        ("신림역에서초밥먹고싶어요ㅋㅋㅋㅋ", {"location": "신림역", "food_type": "초밥"}),
+        ("만오천원이하로둘이먹을피자", {"budget_max": "만오천원", "party_size": "둘이", "category": "피자"}),
+    ],
+)  # fmt: skip
+def test_missing_spaces_are_read_and_offsets_stay(text: str, said: dict[str, str | None]) -> None:
+    found = {e.entity: text[e.start : e.end] for e in RULES.understand(text, Turns()).entities}
+    assert found == {k: v for k, v in said.items() if v is not None}
+
+
+@pytest.mark.parametrize(
+    ("text", "dish"),
+    [("돈가쓰 먹고 싶어", "돈까스"), ("김치찌께 파는 데", "김치찌개"), ("떡뽂이 ㄱㄱ", "떡볶이"), ("샌드위취 먹을래", "샌드위치")],
+)  # fmt: skip
+def test_a_dish_is_known_though_a_key_is_wrong(text: str, dish: str) -> None:
+    assert RULES.understand(text, Turns()).filters.food_type == dish
+
+
+@pytest.mark.parametrize(
+    ("text", "rank"),
+    [("피자집으로 결정", 2), ("제일 싼 데로 갈래", 2), ("춘천닭집 갈래", 1), ("피자 추천해줘", None), ("초밥 먹으러 갈래", None)],
+)  # fmt: skip
+def test_a_shop_is_chosen_by_what_it_is(text: str, rank: int | None) -> None:
+    got = wish(text)
+    assert (got.selection, got.intent is Intent.SELECT) == (rank, rank is not None)
 
 
 def test_a_long_hostile_message_costs_little() -> None:

@@ -11,7 +11,7 @@ from naviyam.nlu.rules import RuleUnderstander
 from naviyam.recommendation import Recommendation, ShownMenu
 from naviyam.request import Filters, Intent, Understanding
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[2] / "training" / "nlu"
 PLACES = ("관악구", "봉천동", "신림역", "효자동", "춘천시", "강남구", "서울특별시", "퇴계동", "홍대입구역", "대구광역시", "이천시")  # fmt: skip
 SHOPS = (
     "맛있는치킨",

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naviyam.errors import ArtifactError, ConflictError, NotFoundError
-from naviyam.retrieval import dense as dense_module
-from naviyam.retrieval.dense import Dense, top
+from naviyam.retrieval.dense import Dense, index_kind, top
 from naviyam.retrieval.fusion import fuse
 from naviyam.retrieval.index import Index, ensure_index
 from naviyam.retrieval.lexical import Lexical, document_terms
@@ -20,9 +19,7 @@ def some_vectors(n, d=16, seed=1):
 
 
 @pytest.mark.parametrize("share", [0.01, 0.2, 0.9])
-@pytest.mark.parametrize("direct_rows", [0, 50_000])
-def test_flat_search_is_exact_under_any_filter(share, direct_rows, monkeypatch):
-    monkeypatch.setattr(dense_module, "_DIRECT_ROWS", direct_rows)
+def test_flat_search_is_exact_under_any_filter(share):
     vectors = some_vectors(3_000)
     mask = np.random.default_rng(2).random(3_000) < share
     rows, scores = Dense(vectors, Retrieval()).search(vectors[5], mask, 20)
@@ -31,20 +28,63 @@ def test_flat_search_is_exact_under_any_filter(share, direct_rows, monkeypatch):
     assert np.allclose(scores, similar[rows], atol=1e-5)
 
 
-def test_graph_search_never_starves(monkeypatch, tmp_path):
-    monkeypatch.setattr(dense_module, "_DIRECT_ROWS", 10)
-    settings = Retrieval(exact_up_to=100)
+KINDS = {
+    "exact": {},
+    "hnsw": {"exact_up_to": 100},
+    "ivf": {"exact_up_to": 100, "ivf_from": 200},
+}
+
+
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def searched(request, tmp_path_factory):
+    """Vectors, and an index of every kind over them, as built and as loaded again."""
+    settings = Retrieval(direct_up_to=30, **KINDS[request.param])
     vectors = some_vectors(4_000)
-    index = Dense(vectors, settings)
-    index.save(tmp_path)
-    loaded = Dense.load(tmp_path, settings)
+    folder = tmp_path_factory.mktemp("dense")
+    built = Dense(vectors, settings)
+    built.save(folder)
+    loaded = Dense.load(folder, settings)
+    assert built.kind == loaded.kind == request.param
+    return vectors, (built, loaded)
+
+
+@pytest.mark.parametrize("allowed", [20, 41, 2_000, 4_000])
+def test_no_filter_starves_any_index(searched, allowed):
+    vectors, indexes = searched
     mask = np.zeros(4_000, np.bool_)
-    mask[::97] = True
-    for searched in (index, loaded):
-        rows, _ = searched.search(vectors[5], mask, 20)
+    mask[np.random.default_rng(allowed).choice(4_000, allowed, replace=False)] = True
+    for index in indexes:
+        rows, scores = index.search(vectors[5], mask, 20)
         assert len(set(rows.tolist())) == 20
         assert mask[rows].all()
-    assert (loaded._index.ntotal, (tmp_path / "hnsw.faiss").exists()) == (4_000, True)
+        assert np.allclose(scores, vectors[rows] @ vectors[5], atol=1e-5)
+        assert (np.diff(scores) <= 0).all()
+
+
+def test_a_filter_against_the_query_gets_its_best(searched):
+    vectors, indexes = searched
+    similar = vectors @ vectors[5]
+    mask = similar < np.median(similar) - 0.2
+    best = np.flatnonzero(mask)[top(similar[mask], 20)]
+    for index in indexes:
+        rows, _ = index.search(vectors[5], mask, 20)
+        assert np.isin(rows, best).mean() >= 0.8
+
+
+def test_the_index_is_chosen_by_size():
+    settings = Retrieval(exact_up_to=10, ivf_from=20)
+    assert [index_kind(n, settings) for n in (10, 11, 19, 20)] == ["exact", "hnsw", "hnsw", "ivf"]
+
+
+def test_an_approximate_index_of_another_size_is_refused(tmp_path):
+    settings = Retrieval(exact_up_to=10)
+    Dense(some_vectors(300), settings).save(tmp_path)
+    np.save(tmp_path / "embeddings.npy", some_vectors(200))
+    with pytest.raises(ArtifactError, match="300 rows in the hnsw index, 200 vectors"):
+        Dense.load(tmp_path, settings)
+    (tmp_path / "ann.faiss").unlink()
+    with pytest.raises(ArtifactError, match="no readable index"):
+        Dense.load(tmp_path, settings)
 
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(0, 30))
@@ -70,6 +110,24 @@ def test_lexical_finds_words_and_parts_of_names():
         assert index.search(query, every, 5)[0][0] == row
     assert len(index.search("칼국수", np.array([True, False, True]), 5)[0]) == 0
     assert len(index.search("우주선", every, 5)[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "row"),
+    [("칼국쑤", 1), ("뜨끈한 국물", 1), ("바삭한 거", 2), ("매콤한 면", 3), ("뜨끈한 짜장면", 0)],
+)
+def test_lexical_reads_moods_and_misspelt_words(query, row):
+    menus = ["짜장면", "손칼국수", "후라이드치킨", "비빔국수"]
+    index = Lexical.build(document_terms(m, f"가게{i}", [m]) for i, m in enumerate(menus))
+    assert index.search(query, np.ones(4, np.bool_), 4)[0][0] == row
+
+
+def test_a_known_word_is_not_corrected():
+    index = Lexical.build(
+        [document_terms("한식. 보양식당", "보양식당"), document_terms("국수", "양식")]
+    )
+    assert index.read("보양식").sentence.startswith("보양식")
+    assert dict(index.read("국수").terms)["국수"] == 1.0
 
 
 def test_lexical_of_nothing_answers_nothing():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from naviyam.catalog.store import Catalog
 from naviyam.conversation import Turns
-from naviyam.nlg.brief import MAX_SHOWN, Situation, WriteRequest, realise, slot_values
+from naviyam.nlg.brief import MAX_SHOWN, WriteRequest, realise, slot_values
 from naviyam.nlg.grounding import facts_of, named_shops, violations
 from naviyam.nlg.prompt import END, build_prompt
 from naviyam.nlg.template import compose
@@ -90,7 +90,8 @@ def _request(catalog: Catalog, rng: random.Random) -> WriteRequest:
         limit_won=9_500,
         relaxed=("location",) if rng.random() < 0.1 and not one else (),
     )
-    if request.situation is Situation.CHEAPER and shops[0].menus:
+    cheaper = question.intent is Intent.REFINE and question.filters.sort == "cheapest"
+    if cheaper and shops[0].menus:
         before = replace(
             shops[0],
             menus=(

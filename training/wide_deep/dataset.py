@@ -113,10 +113,9 @@ def prepare(catalog: Catalog, behavior: Behavior, encoder: Encoder, settings: Se
         good_influence_weight=weight,
     )
     history = History(behavior, catalog)
-    queries = np.zeros((len(QUERIES), encoder.dimension), np.float32)
-    queries[1:] = encoder.encode_queries(list(QUERIES[1:]))
+    queries = query_vectors(encoder)
     batches = {
-        name: _batch(part, catalog, behavior, Gatherer(catalog, history, tables), tables, queries)
+        name: batch_of(part, catalog, behavior, Gatherer(catalog, history, tables), tables, queries)
         for name, part in (("train", data.train), ("test", data.test), ("pools", data.pools))
     }
     rates = fit_rates(
@@ -140,6 +139,13 @@ def prepare(catalog: Catalog, behavior: Behavior, encoder: Encoder, settings: Se
         card=_card(data, splits, catalog, behavior, encoder),
         catalog_size=catalog.size,
     )
+
+
+def query_vectors(encoder: Encoder) -> npt.NDArray[np.float32]:
+    """Return the embeddings of `QUERIES` [q, d]; row 0, no query, is zero."""
+    queries = np.zeros((len(QUERIES), encoder.dimension), np.float32)
+    queries[1:] = encoder.encode_queries(list(QUERIES[1:]))
+    return queries
 
 
 def publish(root: Path, version: str, prepared: Prepared) -> Path:
@@ -179,7 +185,7 @@ def _pools(maker: SessionMaker, later: Visits, *, most: int) -> tuple[Samples, f
     return Samples.join(pools), held / max(total, 1)
 
 
-def _batch(
+def batch_of(
     s: Samples,
     catalog: Catalog,
     behavior: Behavior,
@@ -187,6 +193,7 @@ def _batch(
     tables: FeatureTables,
     queries: npt.NDArray[np.float32],
 ) -> FeatureBatch:
+    """Return samples as the arrays that the features are built from; `queries` as of `query_vectors`."""
     return gatherer.batch(
         asks_of(s, catalog, behavior, tables.vocabulary),
         s.shop,

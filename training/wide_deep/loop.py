@@ -20,7 +20,7 @@ from naviyam.features.spec import FUNNEL_SCORES, WIDE_INDEX, schema_hash
 from naviyam.ranker.artifact import WEIGHTS_FILE, ModelCard, file_digests
 from naviyam.settings import RankerTraining
 from training.wide_deep.dataset import Prepared, Split
-from training.wide_deep.network import Batch, WideDeep
+from training.wide_deep.network import Batch, Parts, WideDeep
 
 F32 = npt.NDArray[np.float32]
 VALIDATION_SHARE = 0.1
@@ -36,12 +36,14 @@ class Trained:
     reports: Mapping[str, RankingReport]
 
 
-def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> Trained:
+def train(
+    prepared: Prepared, options: RankerTraining, *, threads: int = 1, parts: Parts = "both"
+) -> Trained:
     """Train `options.epochs` epochs on the earlier part and evaluate on the later one.
 
     The last `VALIDATION_SHARE` of the earlier part is not trained on: it picks the epoch whose weights are kept and
     sets the scale of the logits (Platt), since sample weights shift what a score means. `threads` becomes the
-    process's torch thread count.
+    process's torch thread count. `parts` is for ablations; what is served has both.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(options.seed)
@@ -50,7 +52,8 @@ def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> T
         query_dimension=prepared.train.features.query.shape[1],
         dropout=options.dropout,
     )
-    optimizer = _optimizer(network, options)
+    network.keep_only(parts)
+    optimizer = optimizer_of(network, options)
     data = to_tensors(prepared.train.features)
     label = torch.from_numpy(prepared.train.samples.label)
     weight = torch.from_numpy(prepared.train.samples.weight)
@@ -70,7 +73,7 @@ def train(prepared: Prepared, options: RankerTraining, *, threads: int = 1) -> T
     return Trained(network=network, losses=tuple(losses), metrics=metrics, reports=reports)
 
 
-def _optimizer(network: WideDeep, options: RankerTraining) -> torch.optim.Optimizer:
+def optimizer_of(network: WideDeep, options: RankerTraining) -> torch.optim.Optimizer:
     """Return Adam with a rate of its own for the wide part, as Cheng et al. 2016 train the parts apart.
 
     At the rate of the embeddings its few weights hardly leave their start, and shop ids learn in their stead what

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from naviyam.features.spec import (
     WIDE,
 )
 from naviyam.features.vocabulary import UNKNOWN_ROW, Vocabulary
+
+Parts = Literal["both", "wide", "deep"]
 
 ID_START = 0.02
 """Spread of a new embedding: small, so that an id nobody has behaviour for says little."""
@@ -93,6 +96,16 @@ class WideDeep(nn.Module):
             x = self.drop(torch.relu(layer(x)))
         logits: Tensor = (self.wide(wide) + self.deep[-1](x)).squeeze(1)
         return logits
+
+    def keep_only(self, parts: Parts) -> None:
+        """Silence and freeze the other part, for an ablation."""
+        if parts == "both":
+            return
+        last = cast(nn.Linear, self.deep[-1])
+        silent = last.weight if parts == "wide" else self.wide.weight
+        with torch.no_grad():
+            silent.zero_()
+        silent.requires_grad_(False)
 
     def _dropped(self, ids: Tensor) -> Tensor:
         """Return the ids with some users, shops and brands made unknown; a category is always known."""

@@ -1,0 +1,180 @@
+"""Evaluates stage 4 on hand-written, labelled utterances: each layer beside two baselines, and what a message costs. No Ray."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from cluster.cli.evaluations.scale import Scale
+from cluster.cli.session import Session
+from naviyam.evaluation.section import Plot, Section, Table
+
+if TYPE_CHECKING:
+    from naviyam.conversation import Turns
+    from naviyam.evaluation.understanding import Score, Utterance, UtteranceSet
+    from naviyam.nlu.layers import LayeredUnderstander
+    from naviyam.request import Understanding
+    from naviyam.retrieval.encoder import Encoder
+
+    Understand = Callable[[str, Turns], Understanding]
+
+DEVELOPMENT = ("understanding_dev", "understanding_dev_own", "understanding_dev_turns")
+"""The rules were mended with these: they guard, and choose, and do not measure."""
+
+TEST = ("understanding_test", "understanding_test_turns")
+"""Nobody who wrote rules saw these."""
+
+_BINS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
+_WHOLE = "rules and classifier"
+
+
+def run(session: Session, scale: Scale) -> Section:
+    """Return accuracy, filter F1 and latency on every labelled set that is there."""
+    from cluster.cli.understand import load_understander
+    from naviyam.evaluation.understanding import SETS, UtteranceSet
+    from naviyam.retrieval.encoder import load_encoder
+
+    sets = [
+        UtteranceSet.load(SETS / f"{name}.jsonl")
+        for name in (*TEST, *DEVELOPMENT)
+        if (SETS / f"{name}.jsonl").is_file()
+    ]
+    layers = load_understander(session)
+    encoder = load_encoder(session.settings.retrieval)
+    memory = next(s for s in sets if s.name == DEVELOPMENT[0])
+    figures: dict[str, Any] = {}
+    tables, plots, overview = [], [], []
+    for labelled in sets:
+        scores = _scores(labelled, layers, encoder, memory)
+        found, clocks = _timed(labelled.rows, layers.understand)
+        figures[labelled.name] = _figures(labelled, scores, clocks)
+        for layer, score in scores.items():
+            overview.append((labelled.name.removeprefix("understanding_"), len(labelled.rows), layer, score.intent_accuracy, score.filter_f1, score.exact, score.selection_accuracy))  # fmt: skip
+        if not labelled.name.endswith("_turns"):
+            tables += _details(labelled.name, scores[_WHOLE])
+            plots.append(_reliability(labelled, found))
+    columns = ("set", "n", "layer", "intent accuracy", "filter F1", "both exact", "selection")
+    first = Table(title="understanding, by layer", columns=columns, rows=tuple(overview))
+    notes = [
+        "Development sets were used to mend the rules and to choose thresholds; only a test set measures.",
+        "Latency is of rules and classifier together, one message at a time, in this process; on a busy machine read cpu_ms.",
+        "The LLM layer is not built: no figure of it is given.",
+    ]
+    if not any(s.name in TEST for s in sets):
+        notes.append("No test set lies in naviyam/evaluation/sets.")
+    if layers.classifier is None:
+        notes.append("The classifier is absent: its rows are the rules' alone.")
+    return Section(
+        figures=figures,
+        sets={s.name: s.version for s in sets},
+        tables=(first, *tables),
+        plots=tuple(plots),
+        notes=tuple(notes),
+    )
+
+
+def _scores(
+    labelled: "UtteranceSet",
+    layers: "LayeredUnderstander",
+    encoder: "Encoder",
+    memory: "UtteranceSet",
+) -> "Mapping[str, Score]":
+    from naviyam.evaluation.understanding import score
+    from naviyam.evaluation.understanding_baselines import most_frequent, nearest
+
+    rows = labelled.rows
+    vectors = encoder.encode_passages([r.text for r in rows])
+    known = encoder.encode_passages([r.text for r in memory.rows])
+    answers = {
+        "most frequent intent": most_frequent(rows, memory.rows),
+        "nearest labelled message": nearest(rows, vectors, memory.rows, known),
+        "rules": [_understood(r, layers.rules.understand) for r in rows],
+        _WHOLE: [_understood(r, layers.understand) for r in rows],
+    }
+    return {name: score(rows, found) for name, found in answers.items()}
+
+
+def _understood(row: "Utterance", understand: "Understand") -> "Understanding":
+    """Understand as the service does: in a conversation the effective wish counts."""
+    from naviyam.nlu.replay import replay
+    from naviyam.nlu.resolve import resolve
+
+    turns = replay(understand, row.turns)
+    found = understand(row.text, turns)
+    return resolve(found, turns) if row.turns else found
+
+
+def _timed(
+    rows: "Sequence[Utterance]", understand: "Understand"
+) -> tuple[list["Understanding"], dict[str, list[float]]]:
+    """Return the understandings and the milliseconds of each; the mark keeps the encoder from remembering the text."""
+    from naviyam.conversation import Turns
+
+    found: list[Understanding] = []
+    clocks: dict[str, list[float]] = {"wall": [], "cpu": []}
+    for row in rows:
+        text = f"{row.text} !"
+        wall, cpu = time.perf_counter(), time.process_time()
+        found.append(understand(text, Turns()))
+        clocks["wall"].append((time.perf_counter() - wall) * 1_000)
+        clocks["cpu"].append((time.process_time() - cpu) * 1_000)
+    return found, clocks
+
+
+def _figures(
+    labelled: "UtteranceSet", scores: "Mapping[str, Score]", clocks: Mapping[str, list[float]]
+) -> dict[str, Any]:
+    from cluster.cli.measures import quantile
+
+    whole = scores[_WHOLE]
+    return {
+        "utterances": len(labelled.rows),
+        "intent_accuracy": round(whole.intent_accuracy, 4),
+        "filter_f1": round(whole.filter_f1, 4),
+        "both_exact": round(whole.exact, 4),
+        "selection_accuracy": whole.selection_accuracy,
+        **{f"{k}_ms_p50": round(quantile(v, 0.5), 2) for k, v in clocks.items()},
+        **{f"{k}_ms_p95": round(quantile(v, 0.95), 2) for k, v in clocks.items()},
+        "layers": {
+            name: {
+                "intent_accuracy": round(s.intent_accuracy, 4),
+                "filter_f1": round(s.filter_f1, 4),
+            }
+            for name, s in scores.items()
+        },
+    }
+
+
+def _details(name: str, score: "Score") -> list[Table]:
+    columns = ("meant", "found", "right", "F1")
+    by_intent = [(k, t.meant, t.found, t.right, t.f1) for k, t in score.by_intent.items()]
+    by_key = [(k, t.meant, t.found, t.right, t.f1) for k, t in score.by_key.items()]
+    confused = [(meant, found, n) for (meant, found), n in score.confusion.items()]
+    return [
+        Table(title=f"{name}: intents", columns=("intent", *columns), rows=tuple(by_intent)),
+        Table(title=f"{name}: filters", columns=("key", *columns), rows=tuple(by_key)),
+        Table(title=f"{name}: confused", columns=("meant", "found", "times"), rows=tuple(confused)),
+    ]
+
+
+def _reliability(labelled: "UtteranceSet", found: Sequence["Understanding"]) -> Plot:
+    """Plot how often an understanding of some confidence is right; honest confidence lies on the diagonal."""
+    said, right, names = [], [], []
+    for low, high in pairwise(_BINS):
+        inside = [
+            (f.confidence, f.intent is r.intent)
+            for r, f in zip(labelled.rows, found, strict=True)
+            if low <= f.confidence < high
+        ]
+        if inside:
+            names.append(f"{low:g}-{min(high, 1.0):g} (n={len(inside)})")
+            said.append(sum(c for c, _ in inside) / len(inside))
+            right.append(sum(ok for _, ok in inside) / len(inside))
+    return Plot(
+        title=f"{labelled.name}: confidence against share of right intents",
+        kind="bar",
+        x_label="confidence",
+        y_label="share",
+        x=tuple(names),
+        series={"confidence": tuple(said), "right": tuple(right)},
+    )

@@ -1,0 +1,71 @@
+"""Calls for help: one message, several, and what must stay calm."""
+
+import pytest
+
+from naviyam.safety.need import KEPT, need_of
+from naviyam.safety.screen import Screen, screen_input
+from naviyam.safety.signs import CALMING, SIGNS, find_signs
+from naviyam.settings import Safety
+
+
+def after(*turns: str) -> str | None:
+    screen, signs, found = Screen(Safety()), (), None
+    for text in turns:
+        verdict = screen.judge(text, signs)
+        signs, found = (*signs, *verdict.signs), verdict.help_kind
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "need"),
+    [
+        ("집에 쌀이 떨어졌어요", "hunger"),
+        ("굶은 지 이틀 됐어", "hunger"),
+        ("밥사먹을돈이없어요", "hunger"),
+        ("급식카드 정지됐대요 오늘 한 끼도 못 먹었어요", "hunger"),
+        ("새아빠가 제 몸을 만져요", "hurt"),
+        ("말하면 사진 뿌린대요", "hurt"),
+        ("엄마가 베란다에 가뒀어", "hurt"),
+        ("맞고 다녀요 ㅋㅋ 익숙해요", "hurt"),
+        ("나만 없어지면 다들 행복할 텐데", "self_harm"),
+        ("손목을 그었어요", "self_harm"),
+        ("죽고 싶다ㅋㅋ 진심", "self_harm"),
+    ],
+)
+def test_needs(text: str, need: str) -> None:
+    assert screen_input(text).help_kind == need
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "배고파 죽겠다", "시험 망해서 죽고 싶다 ㅋㅋ 떡볶이 먹자", "3천원밖에 없는데 뭐 먹지", "집에 먹을 게 없어서 시켜 먹으려고", "다이어트라 굶는 중", "늦잠 자서 하루 종일 굶었네 뭐 먹지",
+        "엄마가 라면 먹으면 때린대 ㅋㅋ", "친구랑 게임하다 맞아 죽었어", "옥상 있는 카페", "왕따시만한 돈까스", "번개탄에 구운 고기", "휴지통 복구해줘", "카드 되는 데 없어?", "죽 먹고 싶어", "도와줘서 고마워",
+    ],
+)  # fmt: skip
+def test_calm_messages(text: str) -> None:
+    assert screen_input(text).help_kind is None
+
+
+@pytest.mark.parametrize(
+    ("turns", "need"),
+    [
+        (("이틀째 아무것도 못 먹었어", "돈 없어"), "hunger"),
+        (("집에 가기 싫어", "아빠가 술 마셨어"), "hurt"),
+        (("입이 터졌어", "형이 그랬어"), "hurt"),
+        (("나 옥상에 올라와 있어", "안녕"), "self_harm"),
+        (("불닭 먹는 중", "살려줘"), None),
+        (("늦잠 잤어", "한 끼도 못 먹었어"), None),
+        (("안녕",), None),
+        (("돈 없어",), None),
+    ],
+)
+def test_a_need_shows_over_several_messages(turns: tuple[str, ...], need: str | None) -> None:
+    assert after(*turns) == need
+
+
+def test_signs_are_names_that_the_rules_know() -> None:
+    assert set(SIGNS) >= KEPT
+    assert set(SIGNS) >= CALMING
+    assert find_signs("") == frozenset()
+    assert need_of(frozenset()) is None

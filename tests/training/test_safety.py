@@ -1,0 +1,39 @@
+"""The training loop of the safety classifier on a handful of messages."""
+
+import numpy as np
+
+from naviyam.evaluation.safety_data import Sample
+from naviyam.safety.classifier import HEADS, Classifier
+from training.safety.data import own_samples
+from training.safety.loop import Options, featurise, logits, train
+from training.safety.run import assemble, save
+
+
+class Numbers:
+    """An embedder whose vectors say nothing."""
+
+    name = "n"
+
+    def encode_queries(self, texts):
+        return np.zeros((len(texts), 4), np.float32)
+
+
+def test_it_learns_and_what_is_saved_answers_the_same(tmp_path) -> None:
+    texts = [("나 맞았어요", "hurt"), ("또 맞았어요", "hurt"), ("치킨 좋아요", "calm"), ("치킨 또 좋아요", "calm")]  # fmt: skip
+    taught = assemble([Sample(text=t, source="own", label=k) for t, k in texts])
+    matrix = featurise([s.text for s in taught.samples], Numbers())
+    weights = train(matrix, taught.target, taught.weight, Options(iterations=8))
+    hurt = logits(matrix, weights)[:, HEADS.index("hurt")]
+    assert hurt[:2].min() > hurt[2:].max()
+    card = {"kind": "safety_classifier", "heads": list(HEADS), "encoder": "n", "encoder_dimension": 4, "version": "t"}  # fmt: skip
+    save(tmp_path, weights, card)
+    again = Classifier.load(tmp_path, Numbers())
+    for text, logit in zip((t for t, _ in texts), hurt, strict=True):
+        p = again.probabilities(text, (False, False, False))["hurt"]
+        assert np.isclose(np.log(p / (1 - p)), logit, atol=1e-3)
+
+
+def test_own_messages_are_varied_and_labelled() -> None:
+    samples = own_samples()
+    assert {s.label for s in samples} == {"hunger", "hurt", "self_harm", "calm", "attack", "alcohol", "safe", "rude"}  # fmt: skip
+    assert len({s.text for s in samples}) == len(samples) > 1_000

@@ -1,0 +1,184 @@
+"""The whole training as one call: samples, features, weights, figures on the unseen part, a saved model."""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save_file
+
+from naviyam.evaluation.ranking import auc
+from naviyam.evaluation.safety_data import (
+    CLEAN_SETS,
+    OFFENSIVE_SETS,
+    Sample,
+    part_of,
+    public_samples,
+)
+from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embedder, Weights
+from naviyam.safety.screen import seeks_help
+from naviyam.text.clean import normalise
+from training.lora.questions import make_question
+from training.safety.data import HELP, bad_terms, own_samples
+from training.safety.loop import F32, Options, featurise, logits, train
+
+FOOD_QUESTIONS = 1_500
+FALSE_ALARMS = 0.005
+"""The share of clean talk at whose threshold the card gives recall."""
+
+LICENCE = (
+    "CC BY-SA 4.0: the weights were learned from hate_speech and apeach (CC BY-SA 4.0), curse_detection (MIT), "
+    "3i4k (CC BY-SA 4.0), small talk (MIT) and our own messages; no sentence of them is contained"
+)
+_OWN = 4.0
+_FOOD = 2.0
+_ELSEWHERE = 0.3
+"""Clean talk of another kind than the offensive sets weighs less: else the model learns the kind, not the offence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Set:
+    """Samples with the targets and weights [n, heads] that they teach."""
+
+    samples: tuple[Sample, ...]
+    target: F32
+    weight: F32
+
+
+def assemble(samples: Sequence[Sample]) -> Set:
+    """Return what each sample teaches each head; a weight of 0 says that it teaches it nothing."""
+    target = np.zeros((len(samples), len(HEADS)), np.float32)
+    weight = np.zeros_like(target)
+    for i, sample in enumerate(samples):
+        for j, head in enumerate(HEADS):
+            target[i, j] = sample.label == head or (head == "offensive" and sample.label == "rude")
+            weight[i, j] = _weight(sample, head)
+    return Set(samples=tuple(samples), target=target, weight=weight)
+
+
+def _weight(sample: Sample, head: str) -> float:
+    if sample.source == "own":
+        if head == "offensive":
+            return 0.0 if sample.label in HELP else 1.0
+        return 0.0 if head == "attack" and sample.label == "alcohol" else _OWN
+    if head == "offensive":
+        return (
+            _ELSEWHERE
+            if sample.source in CLEAN_SETS
+            else 0.5
+            if sample.source == "bad_words"
+            else 1.0
+        )
+    if sample.source == "bad_words" or seeks_help(normalise(sample.text).text):
+        return 0.0
+    return _FOOD if sample.source == "food" else _ELSEWHERE
+
+
+def food_questions(seed: int) -> list[Sample]:
+    """Return clean questions made from parts."""
+    rng = random.Random(seed)
+    found = {make_question(rng).text.replace("{s}", "우리분식") for _ in range(FOOD_QUESTIONS)}
+    return [Sample(text=t, source="food", label="clean") for t in sorted(found)]
+
+
+def run(
+    data: Path, out: Path, embedder: Embedder, *, seed: int, options: Options, code_version: str
+) -> dict[str, Any]:
+    """Train, measure on the report part, save weights and card under `out`; return the card.
+
+    Raises:
+        NotFoundError: the data are not there.
+    """
+    public = public_samples(data, seed=seed)
+    parts = {
+        part: [s for s in public if part_of(s.text, seed=seed) == part]
+        for part in ("train", "threshold", "report")
+    }
+    clean = [s.text for s in parts["train"] if s.label == "clean"]
+    taught = assemble(
+        [*parts["train"], *own_samples(), *bad_terms(data, clean), *food_questions(seed)]
+    )
+    matrix = featurise([s.text for s in taught.samples], embedder)
+    weights = train(matrix, taught.target, taught.weight, options)
+    metrics = measure(weights, parts, embedder)
+    card = {
+        "kind": KIND,
+        "version": f"safety-{_digest_of(taught.samples)[:12]}",
+        "parent": None,
+        "base": None,
+        "encoder": embedder.name,
+        "encoder_dimension": int(matrix.meaning.shape[1]),
+        "heads": list(HEADS),
+        "options": asdict(options),
+        "seed": seed,
+        "dataset_hash": _digest_of(taught.samples),
+        "samples": _counts(taught.samples),
+        "metrics": metrics,
+        "licence": LICENCE,
+        "command": "python -m training.safety --data ../shared/data --out models/safety",
+        "code_version": code_version,
+    }
+    return save(out, weights, card)
+
+
+def save(out: Path, weights: Weights, card: Mapping[str, Any]) -> dict[str, Any]:
+    """Write weights and card."""
+    out.mkdir(parents=True, exist_ok=True)
+    names = ("idf", "pieces", "meaning", "flags", "bias")
+    save_file({n: np.ascontiguousarray(getattr(weights, n)) for n in names}, out / WEIGHTS_FILE)
+    raw = (out / WEIGHTS_FILE).read_bytes()
+    whole = {**card, "digest": blake2b(raw, digest_size=16).hexdigest()}
+    (out / CARD_FILE).write_text(
+        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
+    return whole
+
+
+def measure(
+    weights: Weights, parts: Mapping[str, list[Sample]], embedder: Embedder
+) -> dict[str, Any]:
+    """Return, by set, AUC and recall on the report part, and false alarms of every head on clean talk."""
+    threshold = _scores(
+        weights, [s for s in parts["threshold"] if s.source in CLEAN_SETS], embedder
+    )
+    limits = np.quantile(threshold, 1 - FALSE_ALARMS, axis=0)
+    found: dict[str, Any] = {
+        "threshold_logits": dict(zip(HEADS, limits.round(3).tolist(), strict=True))
+    }
+    for source in (*OFFENSIVE_SETS, *CLEAN_SETS):
+        samples = [s for s in parts["report"] if s.source == source]
+        scores = _scores(weights, samples, embedder)
+        bad = np.array([s.label == "offensive" for s in samples])
+        above = scores > limits
+        figures: dict[str, Any] = {"n": len(samples), "false_alarms": _mean(above[~bad, 0])}
+        if bad.any():
+            figures |= {"recall": _mean(above[bad, 0]), "auc": round(auc(scores[:, 0], bad), 4)}
+        else:
+            figures |= {f"{h}_alarms": _mean(above[:, i]) for i, h in enumerate(HEADS) if i}
+        found[source] = figures
+    return found
+
+
+def _scores(weights: Weights, samples: Sequence[Sample], embedder: Embedder) -> F32:
+    return logits(featurise([s.text for s in samples], embedder), weights)
+
+
+def _mean(hits: npt.NDArray[np.bool_]) -> float:
+    return round(float(hits.mean()), 4)
+
+
+def _counts(samples: Sequence[Sample]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for s in samples:
+        counts[f"{s.source}/{s.label}"] = counts.get(f"{s.source}/{s.label}", 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _digest_of(samples: Sequence[Sample]) -> str:
+    lines = sorted(f"{s.source}\t{s.label}\t{s.text}" for s in samples)
+    return blake2b("\n".join(lines).encode("utf-8", "replace"), digest_size=16).hexdigest()
