@@ -95,7 +95,8 @@ class AppendLog:
             if self._closing:
                 raise ConflictError(f"the log in {self._folder} is closed; open a new one")
             self._waiting.append(waiting)
-            self._wake.notify()
+            if len(self._waiting) == 1 or self._is_full():  # else the writer would wake for nothing
+                self._wake.notify()
         return waiting.answer
 
     def close(self) -> None:
