@@ -8,6 +8,7 @@ from naviyam.dialogue.in_memory import InMemoryMemory
 from naviyam.dialogue.ports import EventSink, Memory, Profiles
 from naviyam.dialogue.sqlite_state import SqliteMemory, SqliteProfiles
 from naviyam.feedback.sink import DurableSink
+from naviyam.feedback.store import EventStore
 from naviyam.ids import load_or_create_key
 from naviyam.request import UserProfile
 from naviyam.settings import Settings
@@ -49,9 +50,7 @@ def open_state(
             clock, ttl_s=serving.memory_ttl_s, max_sessions=serving.memory_max_sessions
         )
     profiles = SqliteProfiles(root / "profiles.db", seed)
-    events = DurableSink(
-        settings.paths.events, clock=clock, fsync_window_s=serving.feedback_fsync_window_s
-    )
+    events = DurableSink(EventStore.of(settings), clock=clock, settings=settings)
     closers += [profiles.close, events.close]
 
     def close() -> None:

@@ -298,6 +298,26 @@ class Safety(Section):
     """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
 
 
+class EventLog(Section):
+    """The log of interactions and feedback (spec 3)."""
+
+    uri: str = ""
+    """Where closed segments and Parquet go: a folder or a URI of pyarrow (`s3://bucket/events`). "" is `paths.state`/events,
+    where segments are written in any case."""
+
+    segment_records: int = Field(1_000, ge=1)
+    """Records after which a segment closes."""
+
+    segment_age_s: float = Field(900.0, gt=0)
+    """Seconds after which a segment closes."""
+
+    ship_every_s: float = Field(10.0, gt=0)
+    """How often closed segments are carried to `uri`."""
+
+    merge_up_to_mib: float = Field(32.0, gt=0)
+    """Size up to which compaction joins the Parquet files of an hour."""
+
+
 class Settings(Section):
     """Everything, with defaults for one small machine."""
 
@@ -315,6 +335,7 @@ class Settings(Section):
     llm: LanguageModel = LanguageModel()
     serving: Serving = Serving()
     safety: Safety = Safety()
+    events: EventLog = EventLog()
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:

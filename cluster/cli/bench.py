@@ -1,4 +1,4 @@
-"""`naviyam bench`: figures of the running service. Programs with a table as output, not tests."""
+"""`naviyam bench`: figures of the running service and of the event log. Programs with a table as output, not tests."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ from cluster.cli.session import Session, table
 if TYPE_CHECKING:
     from cluster.cli.measures import Figures
 
-app = typer.Typer(no_args_is_help=True, help="Measure the running service.")
+app = typer.Typer(no_args_is_help=True, help="Measure the running service, and the event log.")
 
 NEAR = Annotated[str | None, typer.Option(help="Where the questions come from.", metavar="LAT,LNG")]
 
@@ -99,6 +99,43 @@ def questions(
     )
     if result.findings or result.errors:
         raise typer.Exit(1)
+
+
+@app.command()
+def events(
+    ctx: typer.Context,
+    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="How long each load lasts.")] = 3,
+    seed: int = 7,
+) -> None:
+    """Compare the event log with append+fsync and SQLite (WAL, synchronous=FULL), 1 and 8 writers, on the disk of the state."""
+    import tempfile
+    from pathlib import Path
+
+    from cluster.cli.event_bench import measure
+    from naviyam.clock import SystemClock
+
+    session: Session = ctx.obj
+    state = session.settings.paths.state
+    state.mkdir(parents=True, exist_ok=True)
+    rates = []
+    with tempfile.TemporaryDirectory(prefix="bench-events-", dir=state) as folder:
+        for rate in measure(
+            Path(folder),
+            SystemClock(),
+            seconds=seconds,
+            window_s=session.settings.serving.feedback_fsync_window_s,
+            seed=seed,
+        ):
+            session.say(f"{rate.record}, {rate.writers} writers, {rate.way}")
+            rates.append(asdict(rate))
+    session.answer(
+        {"seconds": seconds, "rates": rates},
+        table(
+            f"bench events: {seconds:g} s each",
+            ("way", "record", "bytes", "writers", "events/s", "p50 ms", "p99 ms"),
+            [list(rate.values()) for rate in rates],
+        ),
+    )
 
 
 def _figures_table(found: "dict[str, Figures]") -> Any:

@@ -17,6 +17,7 @@ from cluster.cli import (
     demo,
     down,
     evaluate,
+    events,
     status,
     train,
     understand,
@@ -64,6 +65,7 @@ for _verb in (
     app.command()(_verb)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
 
 

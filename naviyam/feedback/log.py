@@ -1,15 +1,15 @@
 """The durable append log: acknowledged means on disk, nothing counted twice. Owns writing; reading is `reader`.
 
-Many callers share one fsync (group commit): a writer thread takes all that waits, writes, syncs and answers.
+Many callers share one fsync (group commit): a writer thread takes all that waits, writes, syncs and answers. It
+waits for company only where company is to be expected: for as many as the last batch brought and left waiting, and never
+longer than a window. A lone caller never waits.
 Every process writes segments of its own, so processes never interleave lines. A segment closes after
 `max_records` records or `max_age_s` seconds.
 
-Idempotency holds across processes by a table of keys in SQLite (`keys.db`, WAL, synchronous=FULL). One batch is:
-take the table's write lock, look the keys up, append and sync the lines of the new ones, insert their keys, commit.
-A crash between the sync and the commit leaves a line without a key that was never acknowledged; the retry
-writes it again under the same key, and readers count one key once. The table can be rebuilt from the
-segments and is, where it is missing. SQLite locks work on one machine's disk: ingress replicas on several machines
-need the table elsewhere, though what they read back stays right.
+Idempotency holds across processes by a table of keys. One batch is: take the table's write lock, look the keys up,
+append and sync the lines of the new ones, insert their keys, commit. A crash between the sync and the commit leaves a
+line without a key that was never acknowledged; the retry may write it again under the same key, and readers count
+one key once.
 """
 
 import contextlib
@@ -17,9 +17,8 @@ import fcntl
 import logging
 import os
 import secrets
-import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,20 +26,13 @@ from typing import Any
 
 from naviyam.clock import Clock
 from naviyam.errors import ConflictError
-from naviyam.feedback.segments import (
-    OPEN_SUFFIX,
-    adopt_abandoned,
-    closed_name,
-    encode,
-    fsync_folder,
-    iterate,
-)
-
-KEY_FIELD = "idempotency_key"
-"""The record's field that makes it unique (its writer scopes it to a user); without it nothing is a duplicate."""
+from naviyam.feedback.keys import KeyTable
+from naviyam.feedback.schema import KEY_FIELD
+from naviyam.feedback.segments import OPEN_SUFFIX, adopt_abandoned, closed_name, encode
+from naviyam.feedback.storage import fsync_folder
+from naviyam.feedback.store import EventStore
 
 _IDLE_S = 5.0
-_LOCK_WAIT_S = 5.0
 _logger = logging.getLogger(__name__)
 
 
@@ -57,6 +49,8 @@ class AppendLog:
     Args:
         folder: where the segments lie; made if missing.
         clock: times the age of a segment and names it.
+        keys: returns the keys of all that was ever written, for a lost table of keys; by default those in `folder`'s
+            segments and Parquet.
         window_s: how long the writer waits for company before it syncs.
         max_records: records after which a segment closes.
         max_age_s: seconds after which a segment closes.
@@ -67,6 +61,7 @@ class AppendLog:
         folder: Path,
         *,
         clock: Clock,
+        keys: Callable[[], Iterable[str]] | None = None,
         window_s: float = 0.002,
         max_records: int = 1_000,
         max_age_s: float = 900.0,
@@ -79,9 +74,10 @@ class AppendLog:
         self._wake = threading.Condition()
         self._waiting: list[_Waiting] = []
         self._closing = False
+        self._expected = 1
         folder.mkdir(parents=True, exist_ok=True)
-        adopt_abandoned(folder)
-        self._keys = _open_keys(folder)
+        self._keys = KeyTable(folder, keys or (lambda: EventStore(folder.parent).keys(folder.name)))
+        adopt_abandoned(folder, self._keys.learn)
         self._segment: _OpenSegment | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{folder.name}", daemon=True)
         self._thread.start()
@@ -99,7 +95,8 @@ class AppendLog:
             if self._closing:
                 raise ConflictError(f"the log in {self._folder} is closed; open a new one")
             self._waiting.append(waiting)
-            self._wake.notify()
+            if len(self._waiting) == 1 or self._is_full():  # else the writer would wake for nothing
+                self._wake.notify()
         return waiting.answer
 
     def close(self) -> None:
@@ -114,8 +111,8 @@ class AppendLog:
             with self._wake:
                 if not self._waiting and not self._closing:
                     self._wake.wait(timeout=_IDLE_S)
-                if self._waiting and not self._closing and self._window_s > 0:
-                    self._wake.wait_for(lambda: self._closing, timeout=self._window_s)
+                if self._waiting:
+                    self._wake.wait_for(self._is_full, timeout=self._window_s)
                 batch, self._waiting = self._waiting, []
                 closing = self._closing
             if batch:
@@ -124,6 +121,9 @@ class AppendLog:
             if closing and not batch:
                 self._keys.close()
                 return
+
+    def _is_full(self) -> bool:
+        return self._closing or len(self._waiting) >= self._expected
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
@@ -134,6 +134,8 @@ class AppendLog:
             for waiting in batch:
                 waiting.answer.set_exception(e)
             return
+        # Counted before anyone is answered: who is answered and comes again at once is no further company.
+        self._expected = len(batch) + len(self._waiting)
         for waiting, duplicate in zip(batch, answers, strict=True):
             waiting.answer.set_result(duplicate)
 
@@ -141,34 +143,28 @@ class AppendLog:
         if all(w.key is None for w in batch):
             self._current().append([w.line for w in batch])
             return [False] * len(batch)
-        self._keys.execute("BEGIN IMMEDIATE")
+        self._keys.begin()
         fresh: dict[str, None] = {}
         answers = []
         for waiting in batch:
-            known = waiting.key is not None and (
-                waiting.key in fresh
-                or self._keys.execute("SELECT 1 FROM keys WHERE key = ?", (waiting.key,)).fetchone()
-                is not None
-            )
+            key = waiting.key
+            known = key is not None and (key in fresh or self._keys.holds(key))
             answers.append(known)
-            if waiting.key is not None and not known:
-                fresh[waiting.key] = None
+            if key is not None and not known:
+                fresh[key] = None
         lines = [w.line for w, known in zip(batch, answers, strict=True) if not known]
         if lines:
             self._current().append(lines)
-        self._keys.executemany("INSERT INTO keys (key) VALUES (?)", [(key,) for key in fresh])
-        self._keys.execute("COMMIT")
+        self._keys.add(fresh)
+        self._keys.commit()
         return answers
 
     def _rollback(self) -> None:
-        with contextlib.suppress(
-            sqlite3.Error
-        ):  # the callers have the first error, which caused this
-            if self._keys.in_transaction:
-                self._keys.execute("ROLLBACK")
+        self._keys.rollback()
         segment, self._segment = self._segment, None
         if segment is not None:
             with contextlib.suppress(OSError):
+                self._keys.sync()
                 segment.abandon()
 
     def _current(self) -> "_OpenSegment":
@@ -184,6 +180,7 @@ class AppendLog:
         if force or segment.records >= self._max_records or age_s >= self._max_age_s:
             self._segment = None
             try:
+                self._keys.sync()
                 segment.close()
             except OSError as e:  # its records are on disk; the next start adopts it
                 _logger.warning("segment %s was left open: %s", segment.path.name, e)
@@ -229,22 +226,3 @@ class _OpenSegment:
             fsync_folder(self.path.parent)
         finally:
             os.close(self.descriptor)
-
-
-def _open_keys(folder: Path) -> sqlite3.Connection:
-    path = folder / "keys.db"
-    connection = sqlite3.connect(
-        path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False
-    )
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'keys'").fetchone()
-    if known is None:
-        connection.execute("CREATE TABLE keys (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        connection.executemany(
-            "INSERT OR IGNORE INTO keys (key) VALUES (?)",
-            ((str(r[KEY_FIELD]),) for r in iterate(folder) if r.get(KEY_FIELD) is not None),
-        )
-    connection.execute("COMMIT")
-    return connection

@@ -1,4 +1,4 @@
-"""JSONL segments on disk: naming, adopting, reading. Owns the file format, refuses nothing but other formats.
+"""JSONL segments: naming, adopting, parsing. Owns the file format, refuses nothing but other formats.
 
 A segment is `<name>.open.jsonl` while its writer holds an flock on it and `<name>.jsonl` once closed. One
 line is one record. A crash can tear the last line; a reader leaves torn lines out and counts them.
@@ -7,14 +7,14 @@ line is one record. A crash can tear the last line; a reader leaves torn lines o
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from naviyam.errors import InputError
+from naviyam.feedback.schema import SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 OPEN_SUFFIX = ".open.jsonl"
 CLOSED_SUFFIX = ".jsonl"
 
@@ -42,12 +42,8 @@ def encode(record: Mapping[str, Any]) -> bytes:
     return text.encode() + b"\n"
 
 
-def read_segment(path: Path) -> Segment:
-    """Read one segment; one that was closed meanwhile is found under its closed name."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        data = closed_name(path).read_bytes()
+def parse_segment(data: bytes) -> Segment:
+    """Read what a segment holds so far."""
     records: list[dict[str, Any]] = []
     torn = 0
     *lines, tail = data.split(b"\n")
@@ -64,18 +60,16 @@ def read_segment(path: Path) -> Segment:
     return Segment(records=tuple(records), torn=torn + bool(tail))
 
 
-def list_segments(folder: Path) -> list[Path]:
-    """Return open and closed segments of a folder, oldest first."""
-    return sorted(folder.glob(f"*{CLOSED_SUFFIX}")) if folder.is_dir() else []
+def list_stems(folder: Path) -> list[str]:
+    """Return the names of a folder's open and closed segments without their suffix, oldest first.
 
-
-def iterate(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield every whole record of a folder's segments once per segment line, oldest segment first."""
-    seen: set[Path] = set()
-    for path in list_segments(folder):
-        if (final := closed_name(path)) not in seen:
-            seen.add(final)
-            yield from read_segment(path).records
+    Open ones are looked for first: one that is closed while the folder is listed is found under its closed name.
+    """
+    stems = {p.name.removesuffix(OPEN_SUFFIX) for p in folder.glob(f"*{OPEN_SUFFIX}")}
+    stems |= {
+        closed_name(p).name.removesuffix(CLOSED_SUFFIX) for p in folder.glob(f"*{CLOSED_SUFFIX}")
+    }
+    return sorted(stems)
 
 
 def closed_name(path: Path) -> Path:
@@ -86,9 +80,8 @@ def closed_name(path: Path) -> Path:
     return path.with_name(name)
 
 
-def adopt_abandoned(folder: Path) -> list[Path]:
-    """Close open segments whose writer is gone (nobody holds their lock); return their new paths."""
-    adopted = []
+def adopt_abandoned(folder: Path, learn: Callable[[Path], None]) -> None:
+    """Close open segments whose writer is gone (nobody holds their lock), each after `learn` has read it."""
     for path in sorted(folder.glob(f"*{OPEN_SUFFIX}")):
         try:
             descriptor = os.open(path, os.O_RDWR)
@@ -96,19 +89,9 @@ def adopt_abandoned(folder: Path) -> list[Path]:
             continue  # another process adopted it first
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            learn(path)
             path.rename(closed_name(path))
-            adopted.append(closed_name(path))
         except (BlockingIOError, FileNotFoundError):
             continue
         finally:
             os.close(descriptor)
-    return adopted
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make creations and renames in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

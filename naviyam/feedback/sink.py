@@ -2,27 +2,40 @@
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from naviyam.clock import Clock
 from naviyam.feedback.log import AppendLog
-from naviyam.feedback.reader import FEEDBACK, INTERACTIONS, OPERATOR, TOMBSTONES
+from naviyam.feedback.schema import KINDS
+from naviyam.feedback.ship import Shipper
+from naviyam.feedback.store import EventStore
+from naviyam.settings import Settings
 
 
 class DurableSink:
-    """Interactions, feedback and tombstones below one folder; one object per process.
+    """Interactions, feedback and tombstones of one store; one object per process.
 
     Args:
-        events: `settings.paths.events`.
+        store: where events lie.
         clock: names and ages segments.
-        fsync_window_s: how long a writer waits for company before it syncs.
+        settings: `events` says when segments close and are shipped, `serving` how long a sync waits for company.
     """
 
-    def __init__(self, events: Path, *, clock: Clock, fsync_window_s: float) -> None:
-        self._interactions, self._feedback, self._tombstones, self._operator = (
-            AppendLog(events / kind, clock=clock, window_s=fsync_window_s)
-            for kind in (INTERACTIONS, FEEDBACK, TOMBSTONES, OPERATOR)
+    def __init__(self, store: EventStore, *, clock: Clock, settings: Settings) -> None:
+        self._interactions, self._feedback, self._tombstones, self._operator = self._logs = tuple(
+            AppendLog(
+                store.spool / kind,
+                clock=clock,
+                keys=partial(store.keys, kind),
+                window_s=settings.serving.feedback_fsync_window_s,
+                max_records=settings.events.segment_records,
+                max_age_s=settings.events.segment_age_s,
+            )
+            for kind in KINDS
+        )
+        self._shipper = (
+            Shipper(store, every_s=settings.events.ship_every_s) if store.ships else None
         )
 
     async def interaction(self, record: dict[str, Any]) -> None:
@@ -35,11 +48,13 @@ class DurableSink:
         await asyncio.wrap_future(self._operator.append(record))
 
     async def forget(self, user_id: str, *, at: datetime) -> None:
-        """Mark every record of a user up to `at` as gone; readers and compaction honour it."""
+        """Mark every record of a user up to `at` as gone: readers leave it out at once, compaction removes it."""
         record = {"user_id": user_id, "recorded_at": at.isoformat()}
         await asyncio.wrap_future(self._tombstones.append(record))
 
     def close(self) -> None:
-        """Write what waits and close the segments."""
-        for log in (self._interactions, self._feedback, self._tombstones, self._operator):
+        """Write what waits, close the segments and ship them."""
+        for log in self._logs:
             log.close()
+        if self._shipper is not None:
+            self._shipper.close()

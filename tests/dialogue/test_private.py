@@ -10,7 +10,9 @@ from naviyam.dialogue.pipeline import Pipeline
 from naviyam.dialogue.sqlite_state import SqliteMemory
 from naviyam.dialogue.turn import Turn
 from naviyam.feedback.sink import DurableSink
+from naviyam.feedback.store import EventStore
 from naviyam.request import Entity, Filters, Intent, RequestContext, Understanding
+from naviyam.settings import Settings
 
 SECRETS = (
     "010-1234-5678",
@@ -44,7 +46,7 @@ def test_a_turn_full_of_personal_data_leaves_none_on_disk(bench, tmp_path, caplo
     caplog.set_level(logging.DEBUG)
     clock: FakeClock = bench.clock
     memory = SqliteMemory(tmp_path / "memory.db", clock, ttl_s=60, max_sessions=9)
-    sink = DurableSink(tmp_path / "events", clock=clock, fsync_window_s=0)
+    sink = DurableSink(EventStore(tmp_path / "events"), clock=clock, settings=Settings())
     ports = replace(bench.pipeline._ports, memory=memory, events=sink)
     pipeline = Pipeline(
         ports,

@@ -1,0 +1,69 @@
+"""What the service collects, after a restart and a compaction: kept once, forgotten when asked, nothing without consent."""
+
+from naviyam.clock import SystemClock
+from naviyam.feedback.compaction import compact
+from naviyam.feedback.query import query
+from naviyam.feedback.store import EventStore
+
+
+def compacted(state):
+    store = EventStore(state / "events")
+    compact(store, SystemClock(), raw_text_days=30, merge_up_to_bytes=1e9)
+    assert store.stems("interactions") == []
+    return store
+
+
+def rows(store, sql):
+    return list(query(store, sql, limit=1_000).rows)
+
+
+def test_the_log_keeps_its_promises_through_compaction(state, served):
+    made = {}
+
+    async def before(w):
+        await w.client.put("/users/kid-silent", json={"consent": False})
+        for user in ("kid-stays", "kid-leaves", "kid-silent"):
+            chat = {"user_id": user, "message": "치킨", "context": {"district": w.district}}
+            made[user] = (await w.client.post("/chat", json=chat)).json()["interaction_id"]
+            click = {
+                "user_id": user,
+                "shop_id": w.catalog.shop_ids[0],
+                "feedback_type": "clicked",
+                "interaction_id": made[user],
+                "idempotency_key": "tap-1",
+            }
+            made[user, "click"] = (await w.client.post("/feedback", json=click)).json()
+        assert made["kid-stays", "click"]["duplicate"] is False
+
+    async def after(w):
+        again = {
+            "user_id": "kid-stays",
+            "shop_id": w.catalog.shop_ids[0],
+            "feedback_type": "clicked",
+            "idempotency_key": "tap-1",
+        }
+        answer = (await w.client.post("/feedback", json=again)).json()
+        assert answer["duplicate"] is True
+        assert answer["feedback_id"] == made["kid-stays", "click"]["feedback_id"]
+        await w.client.delete("/users/kid-leaves")
+
+    served(before)
+    store = compacted(state)
+    joined = (
+        "SELECT i.interaction_id, len(i.shown[1].wide), i.shown[1].propensity, i.variants['ranker'], "
+        "i.versions['ranker'] <> '' FROM interactions AS i JOIN feedback AS f USING (interaction_id)"
+    )
+    found = {row[0]: row[1:] for row in rows(store, joined)}
+    assert found[made["kid-stays"]] == (50, 1.0, "stable", True)
+    assert made["kid-leaves"] in found
+    assert made["kid-silent"] not in found
+    served(after)
+    assert made["kid-leaves"] not in {row[0] for row in rows(store, joined)}
+    store = compacted(state)
+    assert made["kid-stays"] in {row[0] for row in rows(store, joined)}
+    for path in store.spool.rglob("*.parquet"):
+        data = path.read_bytes()
+        assert made["kid-leaves"].encode() not in data
+        assert made["kid-silent"].encode() not in data
+    key = made["kid-stays", "click"]["feedback_id"]
+    assert rows(store, f"SELECT count(*) FROM feedback WHERE feedback_id = '{key}'") == [(1,)]
