@@ -91,6 +91,7 @@ class AppendLog:
         """
         key = record.get(KEY_FIELD)
         waiting = _Waiting(encode(record), None if key is None else str(key))
+        waiting.answer.set_running_or_notify_cancel()  # who leaves meanwhile must not undo the write
         with self._wake:
             if self._closing:
                 raise ConflictError(f"the log in {self._folder} is closed; open a new one")

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import threading
@@ -155,3 +156,13 @@ def test_readers_honour_tombstones(tmp_path: Path) -> None:
     left = [(r["user_id"], r["recorded_at"]) for r in read_events(tmp_path, "interactions")]
     assert left == [("a", day(3)), ("b", day(1))]
     assert set(read_tombstones(tmp_path)) == {"a"}
+
+
+async def test_who_leaves_before_the_acknowledgement_stops_nobody_else(tmp_path: Path) -> None:
+    log = AppendLog(tmp_path / "interactions", clock=SystemClock(), window_s=0.05)
+    leaving = asyncio.ensure_future(asyncio.wrap_future(log.append({"n": 1})))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    assert await asyncio.wait_for(asyncio.wrap_future(log.append({"n": 2})), 10) is False
+    log.close()
+    assert [r["n"] for r in iterate(tmp_path / "interactions")] == [1, 2]
