@@ -44,7 +44,9 @@ _CORRECTED = re.compile(r"(?:\s?먹을[래게])?[\s,.]*(?:아\s)?아니(?:다|�
 _ALLERGY_AFTER = re.compile(
     r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
-_NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달", "프랜차이즈", "체인점", "술집"))
+_NO_ALLERGEN = frozenset(
+    ("밥", "면", "국물", "고기", "치킨", "피자", "배달", "프랜차이즈", "체인점", "술집")
+)
 """Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""
 
 _MAY_NOT = re.compile(r"\s?(?:은|는|이|도)?\s?(?:절대\s)?안\s?[돼되됨](?!나|니|냐|는지|요?\?)")
@@ -100,6 +102,7 @@ def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
 
 _WORDS = _build()
 _TYPED = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]{3,}")
+_ONLY_JAMO = re.compile(r"[ㄱ-ㅎ]+")
 _A_THING = re.compile(r"(?<=[한긴단짠진운])[건걸것]$")
 _INGREDIENT = re.compile(
     "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
@@ -169,6 +172,10 @@ def _fits(text: str, bare: str, where: list[int], at: int, word: str) -> bool:
     if not bare.startswith(word, at):
         return False
     start, end = where[at], where[at + len(word) - 1] + 1
+    if _ONLY_JAMO.fullmatch(word) and (
+        _ONLY_JAMO.match(text, end) or _ONLY_JAMO.match(text[:start][-1:])
+    ):
+        return False
     at_word_start = start == 0 or not ("가" <= text[start - 1] <= "힣")
     parts = text[start:end].split(" ")
     if len(parts) > 1 and not (at_word_start and len(word) >= 4 and min(map(len, parts)) >= 1):

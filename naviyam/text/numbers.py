@@ -22,7 +22,10 @@ _AMOUNT = re.compile(
 _SLANG = (
     (re.compile(r"처[넌눤논]|천[언넌눤]"), "천원"),
     (re.compile(r"마[넌눤논]|만[언넌눤]"), "만원"),
-    (re.compile(r"(?<=\d)k(?![a-z])", re.IGNORECASE), "천"),
+    (
+        re.compile(r"(?<=\d)k(?![a-z]|\s?(?:마라|영상|화질|티비|모니터|달리|뛰))", re.IGNORECASE),
+        "천",
+    ),
     (re.compile(r"배[건권](?=$|[^가-힣])"), "백원"),
 )
 _AFTER_BARE = re.compile(
