@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from naviyam.nlu.fuzzy import nearest_words
 from naviyam.nlu.lexicon import (
@@ -28,17 +29,28 @@ _EATING = re.compile(
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
     r"\s?(?:집|가게|종류|음식|요리|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:[가-힣]{1,6}(?:니까|서|라)\s)?(?:다\s|전부\s|모두\s|진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
-    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아닌거|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸림리]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|(?:또\s|막\s)?먹었(?!던|으면|을\s?때|니|냐|나|어\?)|(?:또\s)?먹어서|먹은\s?지|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
+    r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아니라|아냐|아닌거|됐[고어]|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸림리]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|(?:또\s|막\s)?먹었(?!던|으면|을\s?때|니|냐|나|어\?)|(?:또\s)?먹어서|먹은\s?지|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
 _ALL_OF_THEM = re.compile(r"\s?(?:은|는|도|이랑|랑)?\s?(?:다|전부|모두|둘\s?다|셋\s?다)\s")
 """After a row of foods (햄버거 피자 치킨 다 질림) it speaks of each."""
 
+_TIRED_OF = re.compile(r"[가-힣]{0,2}\s?(?:말[고구]|마고|아니|지겨|지겹|질[려렸림리]|싫|됐[고어])")
+"""What it follows is named in full by the food before it (편의점 도시락 말고); 빼고 takes a part out (비빔밥 고기 빼고)."""
+
+_CORRECTED = re.compile(r"(?:\s?먹을[래게])?[\s,.]*(?:아\s)?아니(?:다|야|지)?[\s,.]+")
+"""Between a food said by mistake and the right one (치킨 아니 피자)."""
+
 _ALLERGY_AFTER = re.compile(
     r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
 )
-_NO_ALLERGEN = frozenset(("밥", "면", "국물", "고기", "치킨", "피자", "배달"))
+_NO_ALLERGEN = frozenset(
+    ("밥", "면", "국물", "고기", "치킨", "피자", "배달", "프랜차이즈", "체인점", "술집")
+)
 """Not to have eaten one of these says something else (밥을 못 먹었다, 고기 못 먹는다)."""
+
+_MAY_NOT = re.compile(r"\s?(?:은|는|이|도)?\s?(?:절대\s)?안\s?[돼되됨](?!나|니|냐|는지|요?\?)")
+"""Said of an ingredient it is an allergy (계란 안 돼요)."""
 
 _ALLERGY_BEFORE = re.compile(
     r"(?:알레르기|알러지|알레르지|알래르기|알러쥐)(?:가|는|이)?\s?(?:있(?:어|어요|음|다|습니다))?[\s,.:]*$"
@@ -90,6 +102,7 @@ def _build() -> Mapping[str, tuple[tuple[str, str, str], ...]]:
 
 _WORDS = _build()
 _TYPED = re.compile(r"[가-힣ㄱ-ㅎㅏ-ㅣ]{3,}")
+_ONLY_JAMO = re.compile(r"[ㄱ-ㅎ]+")
 _A_THING = re.compile(r"(?<=[한긴단짠진운])[건걸것]$")
 _INGREDIENT = re.compile(
     "|".join(re.escape(w) for w in sorted(INGREDIENTS, key=lambda w: (-len(w), w)))
@@ -159,6 +172,10 @@ def _fits(text: str, bare: str, where: list[int], at: int, word: str) -> bool:
     if not bare.startswith(word, at):
         return False
     start, end = where[at], where[at + len(word) - 1] + 1
+    if _ONLY_JAMO.fullmatch(word) and (
+        _ONLY_JAMO.match(text, end) or _ONLY_JAMO.match(text[:start][-1:])
+    ):
+        return False
     at_word_start = start == 0 or not ("가" <= text[start - 1] <= "힣")
     parts = text[start:end].split(" ")
     if len(parts) > 1 and not (at_word_start and len(word) >= 4 and min(map(len, parts)) >= 1):
@@ -199,6 +216,7 @@ def _allergies(text: str, candidates: Sequence[Span]) -> list[Span]:
     for i, span in enumerate(candidates):
         if span.value in _NO_ALLERGEN or not (
             _ALLERGY_AFTER.match(text, span.end)
+            or (span.key == "ingredient" and _MAY_NOT.match(text, span.end))
             or (backwards and _ALLERGY_BEFORE.search(text[: span.start]))
         ):
             continue
@@ -226,10 +244,18 @@ def _mark_unwanted(text: str, spans: Sequence[Span]) -> list[Span]:
         span = out[i]
         row = row and text[span.end : out[i + 1].start] in (" ", ", ", ",")
         row = row or _ALL_OF_THEM.match(text, span.end) is not None
+        named = i + 1 < len(out) and text[span.end : out[i + 1].start] in ("", " ")
+        row = row or (named and _TIRED_OF.match(text, out[i + 1].end) is not None)
         if _UNWANTED.match(text, span.end) or (
             i + 1 < len(out)
             and out[i + 1].negated
             and (row or _AND.fullmatch(text[span.end : out[i + 1].start]))
         ):
             out[i] = replace(span, negated=True)
-    return out
+    return [s for s, after in zip_longest(out, out[1:]) if not _mistaken(text, s, after)]
+
+
+def _mistaken(text: str, span: Span, after: Span | None) -> bool:
+    if after is None or after.negated or span.negated:
+        return False
+    return _CORRECTED.fullmatch(text[span.end : after.start]) is not None

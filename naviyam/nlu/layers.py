@@ -40,7 +40,7 @@ class LayeredUnderstander:
         best = surest(first, second)
         if best is first or best.intent is first.intent:
             return first
-        if best.intent is Intent.OUT_OF_SCOPE and (
+        if best.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
             first.filters.category or first.filters.food_type
         ):
             return first  # a food was named: on the development sets every such word of the classifier was wrong

@@ -20,17 +20,18 @@ _NEXT_NEAR = re.compile(
 )
 _RELATIVE = (
     ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교(?:에서|서)?\s?(?:제일\s?|젤\s?)?(?:가까운|걸어)|교문\s?앞|학교\s?코앞|등하굣길")),
-    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|집\s?코앞")),
-    ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|(?<![가-힣])(?:요|이)\s?앞(?:에서|에)|걸어서\s?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
+    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|(?<![가-힣])집\s가까운|집\s?코앞")),
+    ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|(?<![가-힣])(?:요|이)\s?앞(?:에서|에)|걸어(?:서\s?)?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
 )  # fmt: skip
-_NOT_HERE = re.compile(r"\s?(?:은|는)?\s?(?:말고|말구|빼고|아니고|싫)")
+_PART_OF_TOWN = re.compile(r"\s([가-힣]{1,4}(?:구|군|동|읍|면))(?=에서|에|사는|쪽|\s|$)")
+_NOT_HERE = re.compile(r"\s?(?:은|는)?\s?(?:말고|말구|빼고|아니고|아니라|싫)")
 _LOOKS_LIKE_STATION = re.compile(
     r"(?<![가-힣])([가-힣]{2,7}역)(?=(?:에서|에|쪽|근처|앞|주변|으로)?(?:\s|$|[?!.,]))"
 )
 _LOOKS_LIKE_LANDMARK = re.compile(
-    r"(?<![가-힣])([가-힣]{2,7}(?:구청|시청|군청|주민센터|대학교|대학|여대|공원|시장|터미널|사거리|도서관|체육관|롯데월드|백화점))(?=(?:에서|에)?\s?(?:앞|근처|쪽|주변|옆|부근|안에|에서|인데))|(?<![가-힣])([가-힣]{2,4}대)(?=\s?(?:근처|앞|정문|후문|주변|쪽))|(?<![가-힣])([가-힣]{1,4}(?<!으)(?<!바)(?<!따)(?<!새)(?<!별)(?<!서)(?<!대)(?<!걸)(?<!데)(?<!거)(?<!쪽)로)(?=\s(?:쪽|근처|주변|맛집)|에서\s)|(?<![가-힣])([가-힣]{2,6}(?:초|중|고)(?:등학교|학교)?)(?=\s(?:앞|근처|옆|주변))"
+    r"(?<![가-힣])([가-힣]{2,7}(?:구청|시청|군청|주민센터|대학교|대학|여대|공원|시장|터미널|사거리|도서관|체육관|롯데월드|백화점))(?=(?:에서|에)?\s?(?:앞|근처|쪽|주변|옆|부근|안에|에서|인데))|(?<![가-힣])([가-힣]{2,5}시장)(?=\s[가-힣])|(?<![가-힣])([가-힣]{2,4}대)(?=\s?(?:근처|앞|정문|후문|주변|쪽))|(?<![가-힣])([가-힣]{1,4}(?<!으)(?<!바)(?<!따)(?<!새)(?<!별)(?<!서)(?<!대)(?<!걸)(?<!데)(?<!거)(?<!쪽)로)(?=\s(?:쪽|근처|주변|맛집)|에서\s)|(?<![가-힣])([가-힣]{2,6}(?:초|중|고)(?:등학교|학교)?)(?=\s(?:앞|근처|옆|주변))"
 )
-_NOT_LANDMARKS = frozenset(("우리학교", "저희학교", "동네시장", "우리시장", "침대", "상대", "기대", "초등학교", "고등학교", "중학교", "그중", "이중", "나중", "도중", "최고", "먹고", "놀고", "방금중"))  # fmt: skip
+_NOT_LANDMARKS = frozenset(("우리학교", "저희학교", "동네시장", "우리시장", "재래시장", "전통시장", "근처시장", "침대", "상대", "기대", "초등학교", "고등학교", "중학교", "그중", "이중", "나중", "도중", "최고", "먹고", "놀고", "방금중"))  # fmt: skip
 _LOOKS_LIKE_DONG = re.compile(
     r"(?<![가-힣])([가-힣]{1,4}\d?동)(?=(?:에서|에|쪽|근처|주변)(?:\s|$|[?!.,])|\s(?:근처|쪽|맛집|주변))"
 )
@@ -123,7 +124,8 @@ class PlaceFinder:
                 name = m[m.lastindex or 0]
                 start = m.start(m.lastindex or 0)
                 if name not in ordinary and not overlaps(start, start + len(name), found):
-                    found.append(Span(key="location", value=name, start=start, end=start + len(name)))  # fmt: skip
+                    negated = _NOT_HERE.match(text, start + len(name)) is not None
+                    found.append(Span(key="location", value=name, start=start, end=start + len(name), negated=negated))  # fmt: skip
         return sorted(found, key=lambda s: s.start)
 
     def _prefix(self, word: str, after: str) -> tuple[int, str] | None:
@@ -137,13 +139,18 @@ class PlaceFinder:
             locative = bool(word[length:]) and bool(tail["near"] or tail["at"])
             if name in _NEEDS_LOCATIVE:
                 strong = bool(tail["near"]) or tail["at"] in ("에서", "에", "에는", "엔")
-                if not (strong or _NEXT_NEAR.match(after)):
+                if not (strong or _NEXT_NEAR.match(after) or self._goes_on(after)):
                     continue
             elif length == 2 and not (locative or after.strip() or word == name):
                 continue
             end = length + 1 if tail["near"] == "역" else length
             return end, word[:end]
         return None
+
+    def _goes_on(self, after: str) -> bool:
+        """Tell whether the next word is a part of a town (대구 수성구)."""
+        m = _PART_OF_TOWN.match(after)
+        return m is not None and m[1] in self._names
 
 
 def narrowest(spans: tuple[Span, ...]) -> Span | None:

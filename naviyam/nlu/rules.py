@@ -215,7 +215,11 @@ def _selected(
 def _refine_span(plain: str, kind: str) -> list[Span]:
     found = (pattern.search(plain) for name, pattern in REFINE if name == kind)
     m = next((m for m in found if m), None)
-    return [Span(key="refine", value=kind, start=m.start(), end=m.end())] if m else []
+    if m is None:
+        return []
+    said = m.group()
+    start = m.start() + len(said) - len(said.lstrip())
+    return [Span(key="refine", value=kind, start=start, end=m.start() + len(said.rstrip()))]
 
 
 def _name(shop: Span | None, selection: int | None, turns: Turns) -> str | None:

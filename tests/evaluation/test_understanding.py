@@ -43,7 +43,7 @@ def test_baselines_answer_with_what_they_remember() -> None:
 
 def test_the_sets_of_the_project_are_read() -> None:
     sets = [UtteranceSet.load(path) for path in sorted(SETS.glob("*.jsonl")) if path.stem.startswith("understanding")]  # fmt: skip
-    assert {s.name for s in sets} >= {"understanding_dev", "understanding_dev_own", "understanding_dev_turns"}  # fmt: skip
+    assert {s.name for s in sets} >= {"understanding_dev", "understanding_dev_own", "understanding_dev_turns", "understanding_dev2", "understanding_dev2_turns"}  # fmt: skip
     assert all(len(s.version) == 12 and s.rows for s in sets)
 
 

@@ -273,3 +273,28 @@ def test_a_long_hostile_message_costs_little() -> None:
         start = time.process_time()
         RULES.understand(text, Turns())
         assert time.process_time() - start < 1.0, text[:8]
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "filters"),
+    [
+        ("편의점 도시락 말고 밥집", "FOOD_RECOMMENDATION", {"exclude": ["편의점", "도시락"]}),
+        ("비빔밥 고기 빼고", "FOOD_RECOMMENDATION", {"food_type": "비빔밥", "exclude": ["고기"]}),
+        ("치킨 아니 피자 먹을래", "FOOD_RECOMMENDATION", {"category": "피자"}),
+        ("비 오는데 뜨끈한 국물", "FOOD_RECOMMENDATION", {}),
+        ("비 오니까 따뜻한 거", "FOOD_RECOMMENDATION", {}),
+        ("오늘 비 와?", "OUT_OF_SCOPE", {}),
+        ("pizza 먹고싶다", "FOOD_RECOMMENDATION", {"category": "피자"}),
+        ("5k로 먹을 거", "BUDGET_FOOD_INQUIRY", {"budget_max": 5000}),
+        ("버거킹 먹고 싶다", "FOOD_RECOMMENDATION", {}),
+        ("버거킹 어디 있어", "SHOP_INQUIRY", {}),
+        ("신림역 말고 봉천동에서 찾아줘", "FOOD_RECOMMENDATION", {"location": "봉천동"}),
+        ("김치찌개 같은 거 먹고 싶어", "FOOD_RECOMMENDATION", {"food_type": "김치찌개"}),
+        ("계란 안돼요 김밥 추천", "FOOD_RECOMMENDATION", {"food_type": "김밥", "dietary": ["allergy:계란"]}),
+    ],
+)  # fmt: skip
+def test_corrections_weather_and_other_ways_to_say_it(
+    text: str, intent: str, filters: dict[str, object]
+) -> None:
+    got = RULES.understand(text, Turns())
+    assert (got.intent.value, got.filters.to_dict()) == (intent, filters)

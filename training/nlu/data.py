@@ -65,6 +65,7 @@ def load_data(shared: Path, *, small_talk: int, seed: int) -> IntentData:
     sources: Sequence[Iterator[Example]] = (
         _labelled(HERE / "utterances.jsonl"),
         _labelled(HERE / "utterances_later.jsonl"),
+        _labelled(HERE / "utterances_more.jsonl"),
         _patterns(HERE / "patterns.txt", rng),
         _small_talk(shared / "dialogue", small_talk, rng),
     )

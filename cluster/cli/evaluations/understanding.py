@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 
     Understand = Callable[[str, Turns], Understanding]
 
-DEVELOPMENT = ("understanding_dev", "understanding_dev_own", "understanding_dev_turns")
-"""The rules were mended with these: they guard, and choose, and do not measure."""
+DEVELOPMENT = ("understanding_dev", "understanding_dev_own", "understanding_dev_turns", "understanding_dev2", "understanding_dev2_turns")  # fmt: skip
+"""The rules were mended with these: they guard, and choose, and do not measure.
 
-TEST = ("understanding_test", "understanding_test_turns")
+The dev2 sets were blind until their misses were read (November 2026). Rules and classifier then had, at the first read: intents 0.935
+and filters F1 0.972 on the 200 messages; 0.967, 0.956 and 7 of 9 selections on the 30 conversations.
+"""
+
+TEST = ("understanding_test2", "understanding_test2_turns")
 """Nobody who wrote rules saw these."""
 
 _BINS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
