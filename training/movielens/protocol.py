@@ -1,4 +1,7 @@
-"""The benchmark for one seed: tune on a split inside the training part, fit on all of it, measure once on the held-out.
+"""The benchmark for one seed: tune on folds inside the training part, fit on all of it, measure once on the held-out.
+
+Tuning holds out a tenth at a time, so that settings are chosen for nearly as many ratings as they are used with: at a
+quarter held out the factors chosen are too few and the penalties too strong.
 
 Out of fold: the ranker learns from lists whose funnels have not seen the interactions that are its labels. Each user's
 training ratings are dealt to `FOLDS` folds; a fold's ratings are labels, the others are what the funnels see.
@@ -20,6 +23,9 @@ from training.wide_deep.network import Parts
 
 F32 = npt.NDArray[np.float32]
 FOLDS = 4
+TUNING_FOLDS, TUNED_ON = 10, 3
+"""The training part's ratings are dealt to so many folds; the first of them are held out in turn for the funnels."""
+
 EPOCHS = 4
 RANKERS: Mapping[str, Parts] = {"wide_only": "wide", "deep_only": "deep", "wide_deep": "both"}
 Say = Callable[[str], None]
@@ -71,8 +77,10 @@ def run_seed(
     """Run the whole benchmark once. The held-out part is read for the final figures only."""
     rng = np.random.default_rng(seed)
     learn, held = split(ratings, rng)
-    inner, validation = split(learn, rng)
-    chosen = {f.name: _best_setting(f, inner, validation, task, seed) for f in funnels}
+    fold = fold_of(learn, TUNING_FOLDS, rng)
+    tuning = [(learn.take(fold != i), learn.take(fold == i)) for i in range(TUNED_ON)]
+    chosen = {f.name: _best_setting(f, tuning, task, seed) for f in funnels}
+    inner, validation = tuning[0]
     say(f"seed {seed}: funnels tuned")
     lists, last, _ = _stack(funnels, chosen, inner, validation, task, seed)
     options = {
@@ -93,15 +101,18 @@ def run_seed(
 
 
 def _best_setting(
-    funnel: Funnel, inner: Ratings, validation: Ratings, task: Task, seed: int
+    funnel: Funnel, tuning: Sequence[tuple[Ratings, Ratings]], task: Task, seed: int
 ) -> Setting:
+    """Return the setting with the best mean over the pairs of known and held-out ratings."""
     if len(funnel.settings) == 1:
         return funnel.settings[0]
-    known = inner.matrix(task.least_stars)
-    figures = [
-        task.measure(funnel.score(known, seed, **setting), inner, validation).ndcg
-        for setting in funnel.settings
-    ]
+    figures = np.zeros(len(funnel.settings))
+    for known, wanted in tuning:
+        matrix = known.matrix(task.least_stars)
+        figures += [
+            task.measure(funnel.score(matrix, seed, **setting), known, wanted).ndcg
+            for setting in funnel.settings
+        ]
     return funnel.settings[int(np.argmax(figures))]
 
 
