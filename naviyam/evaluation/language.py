@@ -161,12 +161,13 @@ def _numbers(
             continue
         for price in prices(sentence) - said_anywhere:
             yield Finding(kind="ungrounded price", detail=f"{price}: {sentence.strip()}")
+        about = _called(shop, sources)
         if shop:
-            elsewhere = menu_prices(sources) - amounts.of([shop], [], compare=sources)
+            elsewhere = menu_prices(sources) - amounts.of(about, [], compare=sources)
             for price in prices(sentence) & elsewhere:
                 detail = f"{price} is not at {shop['name']}: {sentence.strip()}"
                 yield Finding(kind="price of another shop", detail=detail)
-        yield from _measures(sentence, [shop] if shop else sources, sources, pages)
+        yield from _measures(sentence, about, sources, pages)
 
 
 def _measures(
@@ -218,16 +219,16 @@ def _claims(text: str, shown: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     """Sentences that say "the card works there" or "it is open" where that is not known."""
     plain = without_names(text, shown)
     for sentence, shop in sentences_with_shop(plain, shown):
-        about = [shop] if shop else list(shown)
+        about = _called(shop, shown)
         if not about:
             continue
         if _CARD_WORKS.search(sentence) and not _CARD_DOUBT.search(sentence):
             wrong = [s["name"] for s in about if s["meal_card"] != "yes"]
-            if wrong:
+            if wrong and (not shop or len(wrong) == len(about)):
                 yield Finding(kind="card claimed, not known", detail=f"{wrong}: {sentence.strip()}")
         if _OPEN_NOW.search(sentence) and not _OPEN_DOUBT.search(sentence):
             wrong = [s["name"] for s in about if s.get("open_now") is not True]
-            if wrong and (shop or len(wrong) == len(about)):
+            if wrong and len(wrong) == len(about):
                 yield Finding(kind="open claimed, not known", detail=f"{wrong}: {sentence.strip()}")
 
 
@@ -248,6 +249,13 @@ def _cheaper(
     now, before = menu_prices(shown), menu_prices(earlier or shown)
     if said and (not now or not before or min(now) >= max(before)):
         yield Finding(kind="cheaper claimed, not so", detail=f"{min(now, default=None)}: {said[0]}")
+
+
+def _called(
+    shop: Mapping[str, Any] | None, shops: Sequence[Mapping[str, Any]]
+) -> Sequence[Mapping[str, Any]]:
+    """Return the shops a name may mean, two branches of one name both; all where no shop is spoken of."""
+    return shops if shop is None else [s for s in shops if s["name"] == shop["name"]]
 
 
 def _same(name: str, said: str) -> bool:

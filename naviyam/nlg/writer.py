@@ -212,7 +212,7 @@ class Writer:
     def _written(self, draft: Draft, reason: str | None, rejected: list[str]) -> Written:
         by = {p.by for p in draft.parts} - {"notice"}
         written_by: WrittenBy = "mixed" if len(by) == 2 else "llm" if by == {"llm"} else "template"
-        if written_by == "mixed" and reason is None:
+        if written_by != "llm" and reason is None:
             reason = "incomplete"
         return Written(
             text=draft.text(),

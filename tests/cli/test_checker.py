@@ -115,6 +115,13 @@ def test_cheaper_needs_a_price_below_what_was_told_before() -> None:
         assert kinds(told, shops=(now,), earlier=(SECOND,)) == {"cheaper claimed, not so"}
 
 
+def test_two_branches_of_one_name_are_told_with_the_facts_of_either() -> None:
+    twin = shown(walk_minutes=22) | {"shop_id": "s_twin"}
+    text = "1. 맛있는치킨: 걸어서 5분이에요. 2. 맛있는치킨: 걸어서 {}분이에요."
+    assert kinds(text.format(22), shops=(shown(), twin)) == set()
+    assert kinds(text.format(9), shops=(shown(), twin)) == {"ungrounded minutes"}
+
+
 def test_a_menu_named_like_another_shop_is_that_shops_own() -> None:
     menu = [{"name": "학교앞치킨", "price_won": 7_000}]
     text = "1. 맛있는치킨: 학교앞치킨 7,000원이에요. 2. 학교앞치킨: 반 마리 6,500원이에요."

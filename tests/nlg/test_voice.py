@@ -219,3 +219,8 @@ def test_every_fixed_reply_is_short_polite_and_shames_nobody() -> None:
 def test_another_topic_is_turned_down_with_something_to_eat() -> None:
     for text in replies.OUT_OF_SCOPE:
         assert any(word in text for word in ("간식", "먹고 싶", "맛집", "맛있는")), text
+
+
+async def test_where_everything_was_left_out_the_answer_says_that_it_is_degraded() -> None:
+    written = await answer(ask(shop(1, "가게"), shop(2, "나게")), "여기 밥! 좋은 밥! 가는 길.")
+    assert (written.written_by, written.degraded_reason) == ("template", "incomplete")
