@@ -2,7 +2,8 @@
 
 Hard for ever: no shop that mainly sells alcohol, nothing with a stated allergy, no shop known to refuse the card
 when the card was asked for. Unknown is neither yes nor no: unknown hours pass "open now", unknown menus pass an
-allergy or a diet (both are ranked after what is known); an unknown price does not pass a budget.
+allergy or a diet (both are ranked after what is known); an unknown price does not pass a budget. A menu that is
+only a drink is no answer where a meal is wished and neither kind nor dish is named.
 
 Diets by rule: `not_spicy` leaves out menus of `words.SPICY`, `vegetarian` those of `words.MEAT`, `healthy` wants
 a 건강식 shop or a menu of `words.HEALTHY`.
@@ -46,6 +47,8 @@ def menu_allowed(menu: Menu, filters: Filters) -> bool:
         return False
     if any(form in name for form in _banned_forms(filters)):
         return False
+    if _wants_food(filters) and name.endswith(words.DRINKS):
+        return False
     if any(_names_dish(name, words.dish_forms(e)) for e in filters.exclude if e not in CATEGORIES):
         return False
     stated = [squash(a) for a in menu.allergens or ()]
@@ -62,6 +65,11 @@ def fitting_menus(menus: Iterable[Menu], filters: Filters) -> tuple[Menu, ...]:
     forms = words.dish_forms(filters.food_type) if filters.food_type else ()
     allowed = [menu for menu in menus if menu_allowed(menu, filters)]
     return tuple(sorted(allowed, key=lambda menu: not _names_dish(squash(menu.name), forms)))
+
+
+def _wants_food(filters: Filters) -> bool:
+    """Return whether a meal is wished without a kind or a dish: a drink is then no answer."""
+    return filters.category is None and filters.food_type is None
 
 
 def _names_dish(name: str, forms: Sequence[str]) -> bool:
@@ -245,10 +253,11 @@ def candidate_mask(
 
 def _banned_lines(filters: Filters, foods: FoodTable) -> dict[str, tuple[Lines, ...]]:
     banned: dict[str, tuple[Lines, ...]] = {}
-    if filters.allergies:
-        banned["always"] = tuple(
-            foods.find_allergen(words.allergy_forms(food)) for food in filters.allergies
-        )
+    always = [foods.find_allergen(words.allergy_forms(food)) for food in filters.allergies]
+    if _wants_food(filters):
+        always.append(foods.find([drink + "\n" for drink in words.DRINKS]))
+    if always:
+        banned["always"] = tuple(always)
     for diet, forms in (("not_spicy", words.SPICY), ("vegetarian", words.MEAT)):
         if diet in filters.dietary:
             banned[f"dietary:{diet}"] = (foods.find(forms),)

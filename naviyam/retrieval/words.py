@@ -90,6 +90,16 @@ MEAT = (
 )  # fmt: skip
 """Meat and fish, by name. A dish that hides them (broths, 만두) counts as having them."""
 
+DRINKS = tuple(
+    name + how
+    for name in (
+        "아메리카노", "에스프레소", "커피", "카페라떼", "카페라테", "바닐라라떼", "카푸치노", "카페모카", "마키아또", "콜드브루", "더치커피", "에이드", "스무디", "주스", "쥬스",
+        "콜라", "사이다", "녹차", "유자차", "대추차", "쌍화차", "아이스티", "밀크티",
+    )
+    for how in ("", "ice", "hot", "아이스", "핫")
+)  # fmt: skip
+"""What a menu that is only a drink ends with, squashed: no answer to who asks what to eat."""
+
 MEAT_KINDS = ("치킨", "고기", "패스트푸드")
 HEALTHY = (
     "샐러드", "비빔밥", "두부", "쌈밥", "나물", "보리밥", "백반", "청국장", "생선구이", "고등어구이", "포케", "샤브", "정식", "된장찌개", "죽", "월남쌈", "채식",

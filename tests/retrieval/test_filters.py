@@ -186,3 +186,15 @@ def test_food_table_lines_are_the_menus(town_catalog):
         m.price_won for r in range(town_catalog.size) for m in town_catalog.menus(r)
     )
     assert np.flatnonzero(foods.is_name).size == town_catalog.size
+
+
+def test_a_drink_answers_only_who_asks_for_one(mask_of, kit):
+    shops = [kit.shop("a", "콩다방", category="카페"), kit.shop("b", "나네")]
+    menus = [
+        kit.menu("a", "아메리카노(ICE)", 2_000), kit.menu("b", "비빔밥", 4_500), kit.menu("b", "콜라", 1_500, 1),
+    ]  # fmt: skip
+    assert mask_of(shops, menus) == [False, True]
+    assert mask_of(shops, menus, budget_max=5_000) == [False, True]
+    assert mask_of(shops, menus, budget_max=2_000) == [False, False]
+    assert mask_of(shops, menus, category="카페", budget_max=5_000) == [True, False]
+    assert mask_of(shops, menus, food_type="아메리카노") == [True, False]
