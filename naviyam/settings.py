@@ -294,6 +294,12 @@ class Safety(Section):
     hunger_threshold: float = Field(0.15, gt=0, le=1)
     hurt_threshold: float = Field(0.2, gt=0, le=1)
     self_harm_threshold: float = Field(0.35, gt=0, le=1)
+    least_letters: int = Field(3, ge=0)
+    """Shorter messages are the rules' alone: two letters (밥) say too little to weigh."""
+
+    name_letters: int = Field(12, ge=0)
+    """One word of at most so many letters may be a dish or a shop never seen: rude or not, the rules decide."""
+
     calm_margin: float = Field(0.5, ge=0, le=1)
     """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
 

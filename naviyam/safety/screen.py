@@ -73,9 +73,12 @@ class Screen:
         kind = _by_rules(cleaned, found)
         if kind != "ok" or self._classifier is None:
             return InputVerdict(kind=kind, signs=signs)
-        return self._classified(
-            self._classifier.probabilities(cleaned, found), here | frozenset(before), signs
-        )
+        if len(cleaned) < self._settings.least_letters:
+            return InputVerdict(kind="ok", signs=signs)
+        probability = self._classifier.probabilities(cleaned, found)
+        if " " not in cleaned and len(cleaned) <= self._settings.name_letters:
+            probability |= {"attack": 0.0, "offensive": 0.0}
+        return self._classified(probability, here | frozenset(before), signs)
 
     def _classified(
         self, probability: dict[str, float], shown: frozenset[str], signs: tuple[str, ...]

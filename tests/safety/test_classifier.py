@@ -9,11 +9,13 @@ import pytest
 
 from naviyam.dialogue.screening import open_screen
 from naviyam.errors import ArtifactError
+from naviyam.retrieval.encoder import load_encoder
 from naviyam.safety.classifier import HEADS, Classifier
 from naviyam.safety.features import BUCKETS, blocks
 from naviyam.safety.screen import Screen
 from naviyam.settings import Safety, Settings
 from naviyam.text.clean import normalise
+from naviyam.text.dishes import DISHES
 
 MODEL = Path(__file__).parents[2] / "models" / "safety"
 
@@ -95,3 +97,19 @@ def test_the_card_says_what_it_is_made_of() -> None:
     assert {"dataset_hash", "seed", "code_version", "metrics", "licence", "command"} <= set(card)
     assert "CC BY-SA" in card["licence"]
     assert sum(p.stat().st_size for p in MODEL.iterdir()) < 3_000_000
+
+
+def test_a_dish_alone_is_a_wish_and_nothing_else() -> None:
+    encoder = load_encoder(Settings().retrieval)
+    screen = Screen(Safety(), Classifier.load(MODEL, encoder))
+    wishes = (
+        "밥",
+        "배고파",
+        "보쌈",
+        "꽈배기",
+        "랩",
+        "무지개네 있어?",
+        "오늘 힘들었어 고기 먹자",
+        *sorted(DISHES)[::8],
+    )
+    assert [w for w in wishes if screen.judge(w).kind != "ok"] == []

@@ -20,14 +20,21 @@ from naviyam.evaluation.safety_data import (
     part_of,
     public_samples,
 )
+from naviyam.request import CATEGORIES
 from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embedder, Weights
 from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
+from naviyam.text.dishes import DISHES
 from training.lora.questions import make_question
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
 
 FOOD_QUESTIONS = 1_500
+BARE = (
+    "밥", "밥!", "밥 줘", "밥집", "밥 먹자", "집밥", "혼밥", "한끼", "끼니", "배고파", "배고픔", "배고프다", "허기져", "출출해", "먹을 거", "뭐 먹지", "맛집", "식당", "간식", "군것질",
+    "아침", "점심", "저녁", "야식", "아침밥", "점심밥", "저녁밥", "급식", "급식카드", "카드 돼?", "카드", "만원", "5천원", "싼 거", "싼 데", "공짜 쿠폰 있어?", "할인", "근처", "가까운 데", "지금 열린 데",
+    "국물", "고기", "면", "매운 거", "안 매운 거", "단 거", "따뜻한 거", "시원한 거", "아무거나", "추천", "추천해줘", "다른 거", "더 싼 거", "1번", "두 번째", "응", "아니", "네", "ㅇㅇ", "ㄴㄴ", "안녕", "고마워",
+)  # fmt: skip
 FALSE_ALARMS = 0.005
 """The share of clean talk at whose threshold the card gives recall."""
 
@@ -80,9 +87,10 @@ def _weight(sample: Sample, head: str) -> float:
 
 
 def food_questions(seed: int) -> list[Sample]:
-    """Return clean questions made from parts."""
+    """Return clean questions made from parts, and words of food alone: a child may write no more than that."""
     rng = random.Random(seed)
     found = {make_question(rng).text.replace("{s}", "우리분식") for _ in range(FOOD_QUESTIONS)}
+    found |= {*DISHES, *CATEGORIES, *BARE}
     return [Sample(text=t, source="food", label="clean") for t in sorted(found)]
 
 
