@@ -36,7 +36,7 @@ lint: ready ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports
 
 test-fast: ready ## tests without Ray and without the language model (under 2 minutes)
-	$(PYTEST) -m "not ray and not llm"
+	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm"
 
 test-ray: ready ## tests on a local Ray session
 	$(PYTEST) -m "ray and not llm"

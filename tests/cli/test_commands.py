@@ -36,7 +36,7 @@ def test_usage_errors_exit_2(home: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_failures_exit_1_with_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["evaluate"]) == 1
+    assert run(["evaluate", "retrieval"]) == 1
     shown = capsys.readouterr()
     assert "naviyam bootstrap" in shown.err
     assert "Traceback" not in shown.err
