@@ -291,9 +291,11 @@ class Safety(Section):
     """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
 
     attack_threshold: float = Field(0.30, gt=0, le=1)
-    hunger_threshold: float = Field(0.15, gt=0, le=1)
-    hurt_threshold: float = Field(0.2, gt=0, le=1)
-    self_harm_threshold: float = Field(0.35, gt=0, le=1)
+    hunger_threshold: float = Field(0.40, gt=0, le=1)
+    hurt_threshold: float = Field(0.30, gt=0, le=1)
+    self_harm_threshold: float = Field(0.40, gt=0, le=1)
+    """These three for under 0.5 % false alarms on the food talk of the development sets of understanding."""
+
     least_letters: int = Field(3, ge=0)
     """Shorter messages are the rules' alone: two letters (밥) say too little to weigh."""
 
