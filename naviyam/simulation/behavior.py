@@ -56,6 +56,9 @@ class _Town:
     good: npt.NDArray[np.bool_]
     usable: npt.NDArray[np.int64]
     districts: tuple[str, ...]
+    timed: npt.NDArray[np.int64]
+    """Rows of shops whose hours are known; `hours` are theirs, in this order."""
+
     hours: HoursTable
 
 
@@ -149,7 +152,8 @@ def _town(shops: Sequence[Shop], menus: Sequence[Menu], rng: np.random.Generator
         good=np.array([s.is_good_influence_shop for s in shops], bool),
         usable=np.flatnonzero(usable),
         districts=tuple(s.sigungu for s in shops),
-        hours=HoursTable([s.hours for s in shops]),
+        timed=np.array([row for row, s in enumerate(shops) if s.hours], np.int64),
+        hours=HoursTable([s.hours for s in shops if s.hours]),
     )
 
 
@@ -197,7 +201,8 @@ def _life(
         slot = int(rng.choice(len(_SLOT_HOURS), p=[share for _, share in _SLOT_HOURS]))
         started = _moment(now, days, slot, rng)
         now_utility = utility + _slot_bonus(town, pool, slot)
-        now_utility -= CLOSED_LOSS * (town.hours.open_now(started)[pool] == CLOSED)
+        closed = town.timed[town.hours.open_now(started) == CLOSED]
+        now_utility -= CLOSED_LOSS * np.isin(pool, closed)
         rows.extend(_session(index, pool, now_utility, started, town, saved, rng))
     return rows
 
