@@ -25,8 +25,9 @@ from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
 from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
 from naviyam.nlg.writer import Writer
-from naviyam.nlu.layers import build_understander
-from naviyam.retrieval.encoder import Encoder
+from naviyam.nlu.layers import LayeredUnderstander, open_classifier
+from naviyam.nlu.rules import RuleUnderstander
+from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
 
@@ -71,6 +72,11 @@ class RuntimeBuilder:
         self._encoder = encoder
         self._remote = remote
         self._writer = Writer(settings.writing, generator, clock)
+        if encoder is None and settings.retrieval.encoder == PACKAGED:
+            encoder = load_encoder(
+                settings.retrieval
+            )  # search is elsewhere, messages are read here
+        self._classifier = open_classifier(settings, encoder)
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
         self._state: State | None = None
@@ -112,11 +118,10 @@ class RuntimeBuilder:
     def _runtime(self, stages: Stages, wanted: DataVersions, state: State) -> Runtime:
         catalog = stages.catalog
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
-        layers = build_understander(
-            self._settings,
-            self._encoder,
-            place_names=gazetteer.names(),
-            shop_names=frozenset(catalog.names),
+        layers = LayeredUnderstander(
+            RuleUnderstander(gazetteer.names(), frozenset(catalog.names)),
+            self._classifier,
+            ask_below=self._settings.nlu.ask_classifier_below,
         )
         for text in ("김밥 먹고 싶어", "그건 좀 그래"):  # the second asks every layer
             layers.understand(text, Turns())

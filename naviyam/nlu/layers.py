@@ -1,7 +1,7 @@
 """Stage 4 as a whole: the rules, and the classifier where they are unsure, merged by confidence.
 
 Refuses to let a learned layer overrule safety or set a filter: filters are what was said, and the rules find that. Where a
-layer decides otherwise, the message is read again with that intent in mind.
+layer decides otherwise, what was read is expressed with that intent in mind.
 """
 
 import logging
@@ -11,7 +11,7 @@ from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.request import Intent, Understanding
-from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
+from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -29,14 +29,13 @@ class LayeredUnderstander:
 
     def understand(self, text: str, turns: Turns) -> Understanding:
         """Return the understanding; `decided_by` names the layer whose intent it has."""
-        first = self.rules.understand(text, turns)
-        if (
-            self.classifier is None
-            or first.decided_by == "safety"
-            or first.confidence >= self._ask_below
-        ):
+        if guarded := self.rules.guard(text):
+            return guarded
+        reading = self.rules.read(text, turns)
+        first = self.rules.express(reading, turns)
+        if self.classifier is None or first.confidence >= self._ask_below:
             return first
-        second = self.classifier.decide(self.rules.read(text, turns).findings)
+        second = self.classifier.decide(reading.findings)
         best = surest(first, second)
         if best is first or best.intent is first.intent:
             return first
@@ -44,7 +43,7 @@ class LayeredUnderstander:
             first.filters.category or first.filters.food_type
         ):
             return first  # a food was named: on the development sets every such word of the classifier was wrong
-        return self.rules.understand(text, turns, decided=second)
+        return self.rules.express(reading, turns, second)
 
 
 def build_understander(
@@ -54,23 +53,22 @@ def build_understander(
     place_names: Collection[str],
     shop_names: Collection[str] = (),
 ) -> LayeredUnderstander:
-    """Return the layers that are there; without an encoder or a trained classifier the rules are alone.
-
-    Where retrieval runs elsewhere this process has no encoder; the packaged one is small enough to be loaded for this.
-    """
-    classifier = None
-    if settings.nlu.classifier:
-        if encoder is None and settings.retrieval.encoder == PACKAGED:
-            encoder = load_encoder(settings.retrieval)
-        if encoder is None:
-            _logger.warning("no intent classifier, rules alone: no encoder in this process")
-        else:
-            classifier = load_classifier(settings.paths.classifier, encoder)
+    """Return the layers that are there; without an encoder or a trained classifier the rules are alone."""
     return LayeredUnderstander(
         RuleUnderstander(place_names, shop_names),
-        classifier,
+        open_classifier(settings, encoder),
         ask_below=settings.nlu.ask_classifier_below,
     )
+
+
+def open_classifier(settings: Settings, encoder: Encoder | None) -> Classifier | None:
+    """Return the classifier, or None where it is switched off, or cannot be used, which the log then explains."""
+    if not settings.nlu.classifier:
+        return None
+    if encoder is None:
+        _logger.warning("no intent classifier, rules alone: no encoder in this process")
+        return None
+    return load_classifier(settings.paths.classifier, encoder)
 
 
 def surest(first: Understanding, *others: Understanding | None) -> Understanding:

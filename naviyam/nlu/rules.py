@@ -25,7 +25,7 @@ from naviyam.nlu.shops import ShopFinder
 from naviyam.nlu.spans import ANY_MEANS, Span, overlaps
 from naviyam.nlu.wishes import find_wishes
 from naviyam.request import Entity, Filters, Intent, Understanding
-from naviyam.safety.screen import InputVerdict, screen_input
+from naviyam.safety.screen import screen_input
 from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.emotion import emotion
 from naviyam.text.morphemes import keywords, respaced
@@ -81,22 +81,22 @@ class RuleUnderstander:
         self._places = PlaceFinder(place_names)
         self._shops = ShopFinder(shop_names)
 
-    def understand(
-        self, text: str, turns: Turns, *, decided: Understanding | None = None
-    ) -> Understanding:
-        """Return intent, entities (offsets in `text`), filters as said, and a confidence in 0..1.
+    def understand(self, text: str, turns: Turns) -> Understanding:
+        """Return intent, entities (offsets in `text`), filters as said, and a confidence in 0..1."""
+        return self.guard(text) or self.express(self.read(text, turns), turns)
 
-        With `decided` its intent, confidence and layer are taken, and everything else is read with that intent in mind.
-        """
+    def guard(self, text: str) -> Understanding | None:
+        """Return the understanding of a message that safety answers, None for any other."""
         verdict = screen_input(text)
-        if verdict.kind != "ok":
-            return self._guarded(text, verdict)
-        reading = self.read(text, turns)
-        if decided is not None:
-            return self._express(
-                reading, turns, decided.intent, decided.confidence, decided.decided_by
-            )
-        return self._express(reading, turns, *decide(reading.findings), "rules")
+        if verdict.kind == "ok":
+            return None
+        return Understanding(
+            intent=_SAFETY_INTENTS[verdict.kind],
+            confidence=0.97,
+            keywords=keywords(text),
+            emotion=emotion(text),
+            decided_by="safety",
+        )
 
     def read(self, text: str, turns: Turns) -> Reading:
         """Return all that is found in a message, before anyone says what it wants."""
@@ -123,9 +123,14 @@ class RuleUnderstander:
             cleaned=cleaned, findings=findings, shop=shop, rank=rank, at=at, pointing=pointing
         )
 
-    def _express(
-        self, reading: Reading, turns: Turns, intent: Intent, confidence: float, layer: str
+    def express(
+        self, reading: Reading, turns: Turns, decided: Understanding | None = None
     ) -> Understanding:
+        """Return what a reading means; with `decided` its intent, confidence and layer are taken in place of the rules'."""
+        if decided is None:
+            (intent, confidence), layer = decide(reading.findings), "rules"
+        else:
+            intent, confidence, layer = decided.intent, decided.confidence, decided.decided_by
         text, spans, shop = reading.cleaned.original, reading.findings.spans, reading.shop
         extra: list[Span] = [shop] if shop and intent in _ABOUT_A_SHOP else []
         selection: int | None = None
@@ -151,15 +156,6 @@ class RuleUnderstander:
             decided_by=layer,
             selection=selection,
             shop_name=_name(shop, selection, turns) if intent in _ABOUT_A_SHOP else None,
-        )
-
-    def _guarded(self, text: str, verdict: InputVerdict) -> Understanding:
-        return Understanding(
-            intent=_SAFETY_INTENTS[verdict.kind],
-            confidence=0.97,
-            keywords=keywords(text),
-            emotion=emotion(text),
-            decided_by="safety",
         )
 
     def _shop(self, plain: str, turns: Turns, *, respaced: bool) -> tuple[Span | None, int | None]:
