@@ -16,7 +16,6 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from naviyam.errors import NaviyamError
 
-
 _PROGRAM_FAILED = 1
 """Exit code of a program that said why it cannot; running it again would not help."""
 
@@ -43,21 +42,21 @@ class JobRunner:
     patience_s: float = 120.0
     say: Callable[[str], None] = lambda line: None
 
-    def run(
-        self, step: str, folder: Path, module: str, arguments: Sequence[str]
-    ) -> dict[str, Any]:
+    def run(self, step: str, folder: Path, module: str, arguments: Sequence[str]) -> dict[str, Any]:
         """Run a program as a job, or adopt the job that runs it already, and wait for its end.
 
         Raises:
             JobFailedError: it ended with an error of its own, or the cluster lost it `attempts` times.
         """
-        result = folder / "results" / f"{step}.json"
+        result = (folder / "results" / f"{step}.json").resolve()
         words = ""
         for attempt in range(1, self.attempts + 1):
             if result.is_file():
                 break
             job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
-            self._asked(lambda client, job=job: self._submit(client, job, step, result, module, arguments))
+            self._asked(
+                lambda client, job=job: self._submit(client, job, step, result, module, arguments)
+            )
             code, words = self._wait(job)
             if code == _PROGRAM_FAILED:
                 raise JobFailedError(f"job {job} failed:\n{words}")
@@ -79,7 +78,7 @@ class JobRunner:
             return
         command = [sys.executable, "-m", "cluster.programs", str(result), module, *arguments]
         client.submit_job(
-            entrypoint=shlex.join(command),
+            entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
             submission_id=job,
             runtime_env={"env_vars": dict(self.environ)},
             metadata={"step": step, "result": str(result)},

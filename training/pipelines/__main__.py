@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from cluster.registry.mlflow_registry import open_registry
+
 from naviyam.clock import SystemClock
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
@@ -27,7 +28,10 @@ def main() -> int:
             who=arguments.who,
         )
         outcome = learn(
-            settings, arguments.config, runner=_runner(settings, jobs=arguments.jobs), options=options
+            settings,
+            arguments.config,
+            runner=_runner(settings, jobs=arguments.jobs),
+            options=options,
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")

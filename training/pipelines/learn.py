@@ -5,12 +5,13 @@ anywhere goes on there and comes to the same registered versions. A step that ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from cluster.registry.models import Lineage, ModelRegistry, ModelVersion
 from cluster.registry.release import Refused, decide
+
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
