@@ -10,7 +10,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import HandleGenerator
-from deployments.handles import HandleRanker, HandleRetriever, Probed
+from deployments.handles import HandleRanker, HandleRetriever, Probed, ServingAdapter
 from deployments.ingress import create_app
 from deployments.llm import build_llm
 from deployments.pipeline import ChatService, Probe
@@ -59,7 +59,14 @@ class Ingress:
             remote=remote,
         )
         runtimes, state = builder.start()
-        self._service = ChatService(runtimes, state, settings=settings, clock=clock, probes=probes)
+        self._service = ChatService(
+            runtimes,
+            state,
+            settings=settings,
+            clock=clock,
+            probes=probes,
+            adapter=None if llm is None else ServingAdapter(llm),
+        )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service)

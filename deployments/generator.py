@@ -13,6 +13,7 @@ from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from naviyam.errors import NaviyamError, OverloadedError
+from naviyam.nlg.generator import ServedBy
 
 
 class ModelDownError(NaviyamError, RuntimeError):
@@ -47,8 +48,8 @@ class HandleGenerator:
 
     async def stream(
         self, prompt: str, *, adapter: str | None, request_id: str
-    ) -> AsyncIterator[str]:
-        """Yield the text; closing the iterator cancels the request in the engine.
+    ) -> AsyncIterator[str | ServedBy]:
+        """Yield who writes, then the text; closing the iterator cancels the request in the engine.
 
         Raises:
             OverloadedError: every replica's queue is full.

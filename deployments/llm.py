@@ -17,6 +17,8 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig
 
 from deployments.adapter_table import AdapterSpec, parse_adapters
+from deployments.follow import AdapterFollower
+from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class LLM:
         self._settings = Settings.parse(settings, source="LLM deployment")
         self._engine: LLMEngine | None = None
         self._starting: asyncio.Task[LLMEngine] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -50,14 +53,21 @@ class LLM:
         adapter: str | None,
         request_id: str,
         overrides: Mapping[str, Any] | None = None,
-    ) -> AsyncGenerator[str, None]:
-        """Yield the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
+    ) -> AsyncGenerator[str | ServedBy, None]:
+        """Yield who writes, then the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
         engine = await self._ready()
+        told: list[str] = []
         pieces = engine.generate(
-            prompt, adapter=adapter, request_id=request_id, overrides=overrides
+            prompt,
+            adapter=adapter,
+            request_id=request_id,
+            overrides=overrides,
+            served=told.append,
         )
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
+                if told:
+                    yield ServedBy(adapter=told.pop())
                 yield piece
 
     async def load_adapter(self, name: str, version: str, path: str) -> dict[str, Any]:
@@ -77,6 +87,7 @@ class LLM:
             "base": engine.served.base.name,
             "model": engine.served.model.name,
             "merged": engine.served.merged,
+            "default": engine.default_adapter,
             "adapters": [asdict(a) for a in engine.adapters()],
             "failed": dict(self._failed),
             "active": engine.active,
@@ -86,6 +97,10 @@ class LLM:
         """Return the name of the served weights; answers only once the engine runs."""
         return (await self._ready()).served.model.name
 
+    async def adapter(self) -> str:
+        """Return what requests without an adapter are written with, as `name@version`."""
+        return (await self._ready()).default_adapter
+
     async def check_health(self) -> None:
         """Raise when the engine is dead or stuck, so that Serve replaces the replica."""
         if self._engine is not None:
@@ -93,6 +108,8 @@ class LLM:
 
     async def __del__(self) -> None:
         """Called by Serve when the replica is stopped in peace."""
+        if self._following is not None:
+            self._following.cancel()
         if self._engine is not None:
             await self._engine.stop()
 
@@ -103,6 +120,9 @@ class LLM:
                 start = module.LLMEngine.start(self._settings, environ=os.environ)
                 self._starting = asyncio.ensure_future(start)
             self._engine = await self._starting
+            if self._following is None:
+                follower = AdapterFollower(self._settings, self._engine)
+                self._following = asyncio.ensure_future(follower.watch())
         return self._engine
 
 

@@ -326,6 +326,33 @@ class EventLog(Section):
     """Size up to which compaction joins the Parquet files of an hour."""
 
 
+class Release(Section):
+    """When a trained candidate may serve (spec 1). Gains are relative to the champion: 0.02 is 2 %."""
+
+    adapter_score_gain: float = Field(0.05, ge=0)
+    """Besides, the perplexity must fall."""
+
+    ranker_gain: float = Field(0.02, ge=0)
+    """Of precision@5 or NDCG@5; the other may fall by at most `ranker_tolerance`."""
+
+    ranker_tolerance: float = Field(0.02, ge=0)
+    classifier_gain: float = Field(0.0, ge=0)
+    """Of the intents' accuracy; it must rise in any case."""
+
+    adapter_guards: tuple[str, ...] = ("groundedness", "safety")
+    classifier_guards: tuple[str, ...] = ("help_recall",)
+    guard_tolerance: float = Field(0.0, ge=0)
+    """Share by which a guard metric may fall."""
+
+    require_interval: bool = True
+    """A gain whose paired bootstrap interval holds 0 may be chance, and is refused."""
+
+    canary_offline_gain: float = Field(0.02, ge=0)
+    canary_satisfaction_gain: float = Field(0.05, ge=0)
+    canary_click_gain: float = Field(0.03, ge=0)
+    """What an adapter (satisfaction) and a ranker (click-through) must gain in a canary besides offline."""
+
+
 class Settings(Section):
     """Everything, with defaults for one small machine."""
 
@@ -344,6 +371,7 @@ class Settings(Section):
     serving: Serving = Serving()
     safety: Safety = Safety()
     events: EventLog = EventLog()
+    release: Release = Release()
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:

@@ -44,6 +44,7 @@ class Spoken:
     degraded_reason: str | None = None
     opening: str = ""
     rejected: tuple[str, ...] = field(default_factory=tuple)
+    adapter: str = ""
 
 
 def selected(understanding: Understanding, turns: Turns) -> Recommendation | None:

@@ -31,7 +31,7 @@ from naviyam.dialogue.ports import (
     Retriever,
     Understander,
 )
-from naviyam.dialogue.records import ask_event, metadata_of, turn_event
+from naviyam.dialogue.records import ask_event, metadata_of, serving, turn_event
 from naviyam.dialogue.remember import remember
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import (
@@ -137,9 +137,10 @@ class Pipeline:
                     yield piece
         with trace.stage("respond"):
             await self._remember(turn, decision, turns, spoken, trace, verdict)
-            event = turn_event(turn, decision, spoken, trace, self.versions, self._clock.now())
+            versions = serving(self.versions, spoken)
+            event = turn_event(turn, decision, spoken, trace, versions, self._clock.now())
             recorded = await self._record(event, profile, decision)
-        metadata = metadata_of(decision, spoken, trace, self.versions, recorded=recorded)
+        metadata = metadata_of(decision, spoken, trace, versions, recorded=recorded)
         yield Done(
             interaction_id=turn.interaction_id,
             session_id=turn.session_id,
@@ -169,7 +170,8 @@ class Pipeline:
             ask, understanding, verdict, profile=profile, trace=trace
         )
         with trace.stage("respond"):
-            event = ask_event(ask, decision, trace, self.versions, self._clock.now())
+            versions = serving(self.versions, Spoken())
+            event = ask_event(ask, decision, trace, versions, self._clock.now())
             recorded = await self._record(event, profile, decision)
         explanations = [" · ".join(r.reasons) for r in decision.shown]
         return Recommendations(
@@ -177,7 +179,7 @@ class Pipeline:
             query=ask.query,
             recommendations=decision.shown,
             explanations=tuple(explanations or [decision.text or ""]),
-            metadata=metadata_of(decision, Spoken(), trace, self.versions, recorded=recorded),
+            metadata=metadata_of(decision, Spoken(), trace, versions, recorded=recorded),
         )
 
     async def understand(self, text: str, *, user_id: str, session_id: str) -> Understanding:
@@ -227,7 +229,7 @@ class Pipeline:
                 else:
                     spoken.text, spoken.written_by = piece.text, piece.written_by
                     spoken.degraded_reason, spoken.opening = piece.degraded_reason, piece.opening
-                    spoken.rejected = piece.rejected
+                    spoken.rejected, spoken.adapter = piece.rejected, piece.adapter
 
     async def _profile(self, user_id: str) -> UserProfile:
         """Return what may be used of a user: without consent a nobody, whom no history knows."""

@@ -46,6 +46,13 @@ def metadata_of(
     }
 
 
+def serving(versions: Mapping[str, str], spoken: Spoken) -> Mapping[str, str]:
+    """Return the versions of one answer. Adapters change while a process runs: the one that wrote is named, or none."""
+    by_model = spoken.written_by in ("llm", "mixed")
+    adapter = spoken.adapter or (versions.get("adapter", "none") if by_model else "none")
+    return {**versions, "adapter": adapter}
+
+
 def degraded_reason(spoken: Spoken, trace: Trace) -> str | None:
     """Return why the answer is less than it should be, None if it is whole."""
     reasons = [*trace.problems, *([spoken.degraded_reason] if spoken.degraded_reason else [])]

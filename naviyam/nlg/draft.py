@@ -38,6 +38,9 @@ class Draft:
     opening: str = ""
     """The first sentence after what had to be said first."""
 
+    adapter: str = ""
+    """Which adapter writes, once that is known."""
+
     def said(self, sentence: str) -> str:
         """Return a sentence as it is said here and now."""
         shops = named_shops(sentence, len(self.request.recommendations[:MAX_SHOWN]))

@@ -28,7 +28,7 @@ from naviyam.nlg.brief import (
 )
 from naviyam.nlg.draft import Draft, Sentence
 from naviyam.nlg.fluency import impolite, unknown_pairs
-from naviyam.nlg.generator import Generator
+from naviyam.nlg.generator import Generator, ServedBy
 from naviyam.nlg.grounding import facts_of, named_shops, violations
 from naviyam.nlg.notices import (
     after_shop,
@@ -69,6 +69,8 @@ class Written:
     """Why sentences of the model were held back, one entry per reason."""
 
     opening: str = ""
+    adapter: str = ""
+    """What wrote, where the generator told it."""
 
 
 class Writer:
@@ -108,6 +110,9 @@ class Writer:
             try:
                 async with aclosing(self._model_sentences(request)) as sentences:
                     async for written in sentences:
+                        if isinstance(written, ServedBy):
+                            draft.adapter = written.adapter
+                            continue
                         slotted = draft.said(written)
                         faults = self._faults(written, slotted, draft)
                         if faults:
@@ -220,10 +225,11 @@ class Writer:
             degraded_reason=reason,
             rejected=tuple(rejected),
             opening=draft.opening,
+            adapter=draft.adapter,
         )
 
-    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str]:
-        """Yield the model's sentences, still with slots, as soon as each is complete.
+    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str | ServedBy]:
+        """Yield the model's sentences, still with slots, as soon as each is complete, and who writes them.
 
         Raises:
             DeadlineError: the first or the last token came too late.
@@ -246,6 +252,9 @@ class Writer:
                     delta = await asyncio.wait_for(anext(iterator), left_s)
                 except StopAsyncIteration:
                     break
+                if isinstance(delta, ServedBy):
+                    yield delta
+                    continue
                 limit_s = self._settings.total_timeout_s
                 buffer += delta
                 *complete, buffer = split_sentences(buffer)
