@@ -152,6 +152,19 @@ class Funnel(Section):
     smoothing: float = 5.0
 
 
+class Ranker(Section):
+    """Stage 6: how much of the order is left to chance, so that other orders can be judged from the log."""
+
+    exploration: float = Field(0.1, ge=0, le=1)
+    """Share of the chat answers whose order may be drawn; 0 never draws. TODO-COST"""
+
+    exploration_among: int = Field(5, ge=2, le=20)
+    """How many of the best candidates an answer is drawn from."""
+
+    exploration_temperature: float = Field(0.1, gt=0)
+    """Of the Plackett-Luce draw, in units of the score (0..1): a shop scored this much higher is e times as likely."""
+
+
 class RankerTraining(Section):
     """The initial training of Wide & Deep (spec 3)."""
 
@@ -337,6 +350,7 @@ class Settings(Section):
     nlu: Nlu = Nlu()
     retrieval: Retrieval = Retrieval()
     funnel: Funnel = Funnel()
+    ranker: Ranker = Ranker()
     ranker_training: RankerTraining = RankerTraining()
     writing: Writing = Writing()
     writing_evaluation: WritingEvaluation = WritingEvaluation()

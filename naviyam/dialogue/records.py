@@ -78,6 +78,7 @@ def turn_event(
         written_by=spoken.written_by,
         degraded=degraded_reason(spoken, trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
+        draw=decision.draw,
         context=_context(turn.context, decision),
     )
 
