@@ -7,14 +7,13 @@ from naviyam.catalog.store import Catalog
 from naviyam.conversation import Turns
 from naviyam.dialogue import replies
 from naviyam.dialogue.decide import SHOP_INTENTS, Decision, selected
-from naviyam.dialogue.explore import exploration_seed, explore, may_explore
-from naviyam.dialogue.finder import Finder, Found, SearchUnavailableError
+from naviyam.dialogue.explore import choose, exploration_seed
+from naviyam.dialogue.finder import Finder, SearchUnavailableError
 from naviyam.dialogue.place import Resolver, Whereabouts, locate
 from naviyam.dialogue.present import Candidate, View, present, recommendation
 from naviyam.dialogue.shops import ShopNames, good_shops_near
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
-from naviyam.feedback.events import DrawLog
 from naviyam.nlg.brief import WriteRequest
 from naviyam.nlu.resolve import refine_kind, resolve, shops_to_exclude
 from naviyam.recommendation import Recommendation
@@ -164,11 +163,16 @@ class Answers:
             return replace(decision, method="none", text=replies.TROUBLE)
         view = self._view(understanding, filters, context, where, relaxed=found.relaxed)
         with trace.stage("rank"):
-            shown, draw = self._shown(
-                found, view, count=count, seed=explore_seed, consent=profile.consent
+            chosen = choose(
+                found,
+                view,
+                self._settings.ranker,
+                count=count,
+                seed=explore_seed if profile.consent else None,
             )
+        shown = chosen.shown
         decision = replace(
-            decision, found=found, shown=shown, draw=draw, method=f"hybrid+funnels+{found.ranked_by}"
+            decision, found=found, shown=shown, draw=chosen.log, method=f"hybrid+funnels+{found.ranked_by}"
         )
         if not shown:
             name = where.place.name if where.place and where.place.level != "point" else None
@@ -184,19 +188,6 @@ class Answers:
             place_known=where.place is not None and where.unresolved is None,
         )
         return replace(decision, write=write)
-
-    def _shown(
-        self, found: Found, view: View, *, count: int, seed: int | None, consent: bool
-    ) -> tuple[tuple[Recommendation, ...], DrawLog | None]:
-        """Return what is shown of what was found, and how its order was drawn if it may be."""
-        ranker = self._settings.ranker
-        if seed is None or not may_explore(
-            view, ranker, ranked_by=found.ranked_by, consent=consent
-        ):
-            return present(found.candidates, view, count=count), None
-        ranked = present(found.candidates, view, count=max(count, ranker.exploration_among))
-        explored = explore(ranked, view, ranker, count=count, seed=seed)
-        return explored.shown, explored.log
 
     def _one_shop(
         self,

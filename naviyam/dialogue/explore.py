@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from naviyam.catalog.store import Catalog
-from naviyam.dialogue.present import View, serves_wish
+from naviyam.dialogue.finder import Found
+from naviyam.dialogue.present import View, present, serves_wish
 from naviyam.feedback.events import DrawLog
 from naviyam.ranker.explore import draw
 from naviyam.ranker.order import SAME_BRAND
@@ -30,18 +31,27 @@ def exploration_seed(interaction_id: str) -> int:
     return int.from_bytes(blake2b(interaction_id.encode(), digest_size=6, person=b"order").digest())
 
 
-def may_explore(view: View, settings: Ranker, *, ranked_by: str, consent: bool) -> bool:
+def choose(
+    found: Found, view: View, settings: Ranker, *, count: int, seed: int | None
+) -> Explored:
+    """Return what is shown of what was found; without a seed nothing is drawn."""
+    if seed is None or not may_explore(view, settings, ranked_by=found.ranked_by):
+        return Explored(shown=present(found.candidates, view, count=count), log=None)
+    ranked = present(found.candidates, view, count=max(count, settings.exploration_among))
+    return explore(ranked, view, settings, count=count, seed=seed)
+
+
+def may_explore(view: View, settings: Ranker, *, ranked_by: str) -> bool:
     """Return whether the order of this answer may be drawn.
 
-    Not without the model's scores, not where a sort was asked for (cheapest and nearest stay exact), not where a wish
-    had to be loosened, and not for who agreed to nothing being kept: nothing would be learned.
+    Not without the model's scores, not where a sort was asked for (cheapest and nearest stay exact), and not where a
+    wish had to be loosened. (Who agreed to nothing being kept gets no seed: nothing would be learned.)
     """
     return (
         settings.exploration > 0
         and ranked_by == "wide_deep"
         and view.filters.sort is None
         and not view.relaxed
-        and consent
     )
 
 
@@ -83,11 +93,8 @@ def pool_of(ranked: Sequence[Recommendation], view: View) -> Sequence[Recommenda
     for i, r in enumerate(ranked):
         brand = _brand(r, view.catalog)
         brands[brand] = brands.get(brand, 0) + 1
-        if (
-            _class(r, view) != _class(ranked[0], view)
-            or brand >= 0
-            and brands[brand] > SAME_BRAND
-        ):
+        crowded = brand >= 0 and brands[brand] > SAME_BRAND
+        if crowded or _class(r, view) != _class(ranked[0], view):
             return ranked[:i]
     return ranked
 
