@@ -12,8 +12,8 @@ not on those below: a reader goes from the top. Under that and where every answe
   there. Unbiased whatever the model, and of low variance where it is good.
 - `naive`: mean reward as served; the value of the policy that served and of no other.
 
-Weights are clipped at `clip`, which trades bias for variance (Ionides 2008); the share that was clipped is told. Intervals:
-percentile bootstrap that draws users, since one user's answers are alike (Efron & Tibshirani 1993, ch. 13). numpy only.
+Weights are clipped at `clip`, which trades bias for variance (Ionides 2008); the share that was clipped is told. Intervals
+draw users (`intervals`). numpy only.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from naviyam.errors import InputError
+from naviyam.evaluation.intervals import Estimate, Resample, estimate_of, paired
 
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]
@@ -67,19 +68,6 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A figure and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        """Return plain values, rounded to five places."""
-        return {"mean": round(self.mean, 5), "low": round(self.low, 5), "high": round(self.high, 5)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """What a target policy is worth per answer, by estimator, and how much of the log speaks for it."""
 
@@ -112,7 +100,7 @@ def evaluate(
     Raises:
         InputError: there is no answer to weigh.
     """
-    sampled = resampled_counts(logged.user, draws=draws, seed=seed)
+    sampled = Resample.of(logged.user, draws=draws, seed=seed)
     return _value(logged, target, sampled, clip)
 
 
@@ -126,9 +114,9 @@ def compare(
     seed: int = 7,
 ) -> tuple[Value, Value, dict[str, Estimate]]:
     """Return both values and the paired differences, candidate minus champion over the same drawn users."""
-    sampled = resampled_counts(logged.user, draws=draws, seed=seed)
+    sampled = Resample.of(logged.user, draws=draws, seed=seed)
     pair = [_replicates(logged, t, sampled, clip) for t in (candidate, champion)]
-    difference = {name: estimate_of(pair[0][name] - pair[1][name]) for name in ESTIMATORS[1:]}
+    difference = {name: paired(pair[0][name], pair[1][name]) for name in ESTIMATORS[1:]}
     return (
         _value(logged, candidate, sampled, clip, pair[0]),
         _value(logged, champion, sampled, clip, pair[1]),
@@ -136,37 +124,10 @@ def compare(
     )
 
 
-def resampled_counts(user: Ints, *, draws: int, seed: int) -> F64:
-    """Return how often each row counts [draws + 1, n]; row 0 is the sample itself, the others draw users with replacement.
-
-    Raises:
-        InputError: there is no row.
-    """
-    if not len(user):
-        raise InputError("there is no row to draw users from; nothing can be estimated")
-    names, index = np.unique(user, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    drawn: F64 = np.vstack([np.ones(len(names)), counts]).astype(np.float64)[:, index.reshape(-1)]
-    return drawn
-
-
-def estimate_of(replicates: F64) -> Estimate:
-    """Return the figure of the sample itself (first) with the 2.5 % and 97.5 % quantiles of the others.
-
-    A draw that could not be figured (nan: nobody in it had anything relevant) is left out.
-    """
-    others = replicates[1:][np.isfinite(replicates[1:])]
-    if not len(others):
-        return Estimate(mean=float(replicates[0]), low=float("nan"), high=float("nan"))
-    low, high = np.quantile(others, (0.025, 0.975))
-    return Estimate(mean=float(replicates[0]), low=float(low), high=float(high))
-
-
 def _value(
     logged: Logged,
     target: Target,
-    sampled: F64,
+    sampled: Resample,
     clip: float,
     replicates: Mapping[str, F64] | None = None,
 ) -> Value:
@@ -180,17 +141,18 @@ def _value(
     )
 
 
-def _replicates(logged: Logged, target: Target, sampled: F64, clip: float) -> dict[str, F64]:
+def _replicates(logged: Logged, target: Target, sampled: Resample, clip: float) -> dict[str, F64]:
     """Return every estimate on every drawn sample [draws + 1]."""
     w = weights(logged, target, clip=clip)
     before = np.concatenate([np.ones((len(w), 1)), w[:, :-1]], axis=1)
-    size = sampled.sum(axis=1)
     robust = before * target.expected + w * (logged.reward - target.expected_served)
-    total, weighed = sampled @ (w * logged.reward), sampled @ w
-    ranks = np.divide(total, weighed, out=np.zeros_like(total), where=weighed > 0)
+    ranks = np.zeros(len(sampled.counts))
+    for k in range(w.shape[1]):
+        gained, weighed = sampled.totals(w[:, k] * logged.reward[:, k]), sampled.totals(w[:, k])
+        ranks += np.divide(gained, weighed, out=np.zeros_like(gained), where=weighed > 0)
     return {
-        "naive": sampled @ logged.reward.sum(axis=1) / size,
-        "ips": sampled @ (w * logged.reward).sum(axis=1) / size,
-        "snips": ranks.sum(axis=1),
-        "dr": sampled @ robust.sum(axis=1) / size,
+        "naive": sampled.means(logged.reward.sum(axis=1)),
+        "ips": sampled.means((w * logged.reward).sum(axis=1)),
+        "snips": ranks,
+        "dr": sampled.means(robust.sum(axis=1)),
     }
