@@ -79,6 +79,7 @@ def turn_event(
         degraded=degraded_reason(spoken, trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
         context=_context(turn.context, decision),
+        simulated=turn.context.simulated,
     )
 
 
@@ -104,6 +105,7 @@ def ask_event(
         degraded=degraded_reason(Spoken(), trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
         context=_context(ask.context, decision),
+        simulated=ask.context.simulated,
     )
 
 

@@ -48,7 +48,11 @@ class World:
         )
 
     def read(self, kind: str) -> list[dict[str, Any]]:
-        records = list(read_events(self.store, kind))
+        """Return what the log holds, without nulls: absent and null are the same."""
+        records = [
+            {name: value for name, value in record.items() if value is not None}
+            for record in read_events(self.store, kind)
+        ]
         return sorted(records, key=lambda r: str(r.get("interaction_id") or r.get("feedback_id")))
 
 
