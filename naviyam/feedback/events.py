@@ -55,6 +55,11 @@ class InteractionEvent:
     candidates: CandidateLog | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool = False
+    said: Mapping[str, Any] | None = None
+    """What the message alone was taken to mean, before memory completed it."""
+
+    writing: Mapping[str, Any] | None = None
+    """What the writer was told beyond understanding and shops, and the sentences over slots that it wrote."""
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON record of the log; features are kept for the shown shops only."""
@@ -76,6 +81,8 @@ class InteractionEvent:
             "degraded": self.degraded,
             "versions": dict(self.versions),
             **_marked(self.simulated),
+            **({} if self.said is None else {"said": dict(self.said)}),
+            **({} if self.writing is None else {"writing": dict(self.writing)}),
         }
 
 

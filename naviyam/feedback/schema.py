@@ -92,6 +92,8 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("degraded", pa.bool_()),
             ("versions", _NAMES),
             ("simulated", pa.bool_()),
+            _json("said"),
+            _json("writing"),
             (_EXTRA, pa.string()),
             (SEGMENT, pa.string()),
         ]
@@ -118,7 +120,7 @@ SCHEMAS: Mapping[str, pa.Schema] = {
     ),
 }
 _TEXT: Mapping[str, Sequence[str]] = {
-    INTERACTIONS: ("input", "response"),
+    INTERACTIONS: ("input", "response", "said", "writing"),
     FEEDBACK: ("review_text",),
 }
 _UNDERSTOOD_TEXT = ("semantic_query", "keywords", "entities")

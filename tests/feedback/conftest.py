@@ -101,6 +101,9 @@ def interaction() -> Callable[..., dict[str, Any]]:
             degraded=False,
             candidates=log,
             context={"district": "강남구", "place": None},
+            simulated=True,
+            said={"filters": {"category": "치킨"}, "semantic_query": "치킨집", "shown": 0},
+            writing={"limit_won": 9_500, "told": ["치킨 좋죠! 🍗"], "shops": [{"open_now": None}]},
         ).to_record()
 
     return make
@@ -121,6 +124,7 @@ def feedback() -> Callable[..., dict[str, Any]]:
             review_text="맛있어요",
             order_amount_won=9_000,
             idempotency_key=key,
+            simulated=True,
         ).to_record()
 
     return make
