@@ -172,7 +172,11 @@ class Answers:
             )
         shown = chosen.shown
         decision = replace(
-            decision, found=found, shown=shown, draw=chosen.log, method=f"hybrid+funnels+{found.ranked_by}"
+            decision,
+            found=found,
+            shown=shown,
+            draw=chosen.log,
+            method=f"hybrid+funnels+{found.ranked_by}",
         )
         if not shown:
             name = where.place.name if where.place and where.place.level != "point" else None

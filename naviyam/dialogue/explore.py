@@ -31,9 +31,7 @@ def exploration_seed(interaction_id: str) -> int:
     return int.from_bytes(blake2b(interaction_id.encode(), digest_size=6, person=b"order").digest())
 
 
-def choose(
-    found: Found, view: View, settings: Ranker, *, count: int, seed: int | None
-) -> Explored:
+def choose(found: Found, view: View, settings: Ranker, *, count: int, seed: int | None) -> Explored:
     """Return what is shown of what was found; without a seed nothing is drawn."""
     if seed is None or not may_explore(view, settings, ranked_by=found.ranked_by):
         return Explored(shown=present(found.candidates, view, count=count), log=None)

@@ -50,7 +50,9 @@ class Logged:
                 "must be of the same answers"
             )
         if not ((self.propensity > 0) & (self.propensity <= 1 + 1e-6)).all():
-            raise InputError("a logged propensity is outside (0, 1]; such an answer cannot be weighed")
+            raise InputError(
+                "a logged propensity is outside (0, 1]; such an answer cannot be weighed"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -175,9 +175,7 @@ def _candidates(log: CandidateLog | None) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(
-    shown: Recommendation, log: CandidateLog | None, draw: DrawLog | None
-) -> dict[str, Any]:
+def _shown(shown: Recommendation, log: CandidateLog | None, draw: DrawLog | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "shop_id": shown.shop_id,
         "rank": shown.rank,

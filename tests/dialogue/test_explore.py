@@ -26,9 +26,7 @@ def settings():
 
 def orders(bench, message="추천해줘", turns=30, **more):
     return {
-        tuple(
-            r.shop_id for r in bench.ask(message, user=f"u{i}", number=i, **more).recommendations
-        )
+        tuple(r.shop_id for r in bench.ask(message, user=f"u{i}", number=i, **more).recommendations)
         for i in range(turns)
     }
 

@@ -25,9 +25,7 @@ def test_the_chances_of_all_answers_sum_to_one() -> None:
 def test_the_chances_at_a_rank_sum_to_one_whatever_stands_before() -> None:
     for before in ([], [0], [2], [0, 1], [3, 0]):
         left = [i for i in range(4) if i not in before]
-        chance = [
-            propensities([*before, i], SCORES, share=0.4, temperature=0.3)[-1] for i in left
-        ]
+        chance = [propensities([*before, i], SCORES, share=0.4, temperature=0.3)[-1] for i in left]
         assert sum(chance) == pytest.approx(1)
 
 
