@@ -31,7 +31,7 @@ from naviyam.dialogue.ports import (
     Retriever,
     Understander,
 )
-from naviyam.dialogue.records import ask_event, metadata_of, serving, turn_event
+from naviyam.dialogue.records import Heard, ask_event, metadata_of, serving, turn_event
 from naviyam.dialogue.remember import remember
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import (
@@ -138,7 +138,9 @@ class Pipeline:
         with trace.stage("respond"):
             await self._remember(turn, decision, turns, spoken, trace, verdict)
             versions = serving(self.versions, spoken)
-            event = turn_event(turn, decision, spoken, trace, versions, self._clock.now())
+            heard = Heard(understanding=understanding, shown=len(turns.last_shown))
+            now = self._clock.now()
+            event = turn_event(turn, heard, decision, spoken, trace, versions, now)
             recorded = await self._record(event, profile, decision)
         metadata = metadata_of(decision, spoken, trace, versions, recorded=recorded)
         yield Done(
@@ -229,7 +231,8 @@ class Pipeline:
                 else:
                     spoken.text, spoken.written_by = piece.text, piece.written_by
                     spoken.degraded_reason, spoken.opening = piece.degraded_reason, piece.opening
-                    spoken.rejected, spoken.adapter = piece.rejected, piece.adapter
+                    spoken.rejected, spoken.told = piece.rejected, piece.told
+                    spoken.adapter = piece.adapter
 
     async def _profile(self, user_id: str) -> UserProfile:
         """Return what may be used of a user: without consent a nobody, whom no history knows."""

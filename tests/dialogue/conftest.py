@@ -145,7 +145,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def settings():
-    return Settings.parse({})
+    return Settings.parse({"ranker": {"exploration": 0}})
 
 
 @pytest.fixture
