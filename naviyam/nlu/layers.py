@@ -29,8 +29,10 @@ class LayeredUnderstander:
 
     def understand(self, text: str, turns: Turns) -> Understanding:
         """Return the understanding; `decided_by` names the layer whose intent it has."""
-        if guarded := self.rules.guard(text):
-            return guarded
+        return self.rules.guard(text) or self.understand_screened(text, turns)
+
+    def understand_screened(self, text: str, turns: Turns) -> Understanding:
+        """Return the understanding of a message that a screen let through; it is not screened again."""
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:

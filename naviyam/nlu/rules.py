@@ -4,7 +4,7 @@ A filter is set by what was said and by nothing else; what the conversation adds
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from naviyam.conversation import Turns
@@ -25,12 +25,12 @@ from naviyam.nlu.shops import ShopFinder
 from naviyam.nlu.spans import ANY_MEANS, Span, overlaps
 from naviyam.nlu.wishes import find_wishes
 from naviyam.request import Entity, Filters, Intent, Understanding
-from naviyam.safety.screen import screen_input
+from naviyam.safety.screen import InputKind, InputVerdict, screen_input
 from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.emotion import emotion
 from naviyam.text.morphemes import keywords, respaced
 
-_SAFETY_INTENTS = {
+_SAFETY_INTENTS: Mapping[InputKind, Intent] = {
     "rude": Intent.COMPLAINT,
     "sexual": Intent.OUT_OF_SCOPE,
     "violence": Intent.OUT_OF_SCOPE,
@@ -88,15 +88,7 @@ class RuleUnderstander:
     def guard(self, text: str) -> Understanding | None:
         """Return the understanding of a message that safety answers, None for any other."""
         verdict = screen_input(text)
-        if verdict.kind == "ok":
-            return None
-        return Understanding(
-            intent=_SAFETY_INTENTS[verdict.kind],
-            confidence=0.97,
-            keywords=keywords(text),
-            emotion=emotion(text),
-            decided_by="safety",
-        )
+        return None if verdict.kind == "ok" else screened(text, verdict)
 
     def read(self, text: str, turns: Turns) -> Reading:
         """Return all that is found in a message, before anyone says what it wants."""
@@ -183,6 +175,17 @@ class RuleUnderstander:
         kept = _without_clashes(wishes, food)
         spans = [*kept, *food, *([chosen] if chosen else [])]
         return tuple(sorted(spans, key=lambda s: (s.start, s.end, s.key)))
+
+
+def screened(text: str, verdict: InputVerdict) -> Understanding:
+    """Return the understanding of a message that a screen stopped; of a call for help it holds no word."""
+    return Understanding(
+        intent=_SAFETY_INTENTS[verdict.kind],
+        confidence=1.0,
+        keywords=() if verdict.help_kind is not None else keywords(text),
+        emotion=emotion(text),
+        decided_by="safety",
+    )
 
 
 def _without_clashes(wishes: list[Span], food: tuple[Span, ...]) -> list[Span]:
