@@ -95,8 +95,9 @@ class RuleUnderstander:
         typed = normalise(text)
         cleaned = respaced(typed)
         plain = cleaned.text
-        shop, rank = self._shop(plain, turns, respaced=cleaned is not typed)
-        spans = self._find(plain, shop)
+        places = self._places.find(plain)
+        shop, rank = self._shop(plain, places, turns, respaced=cleaned is not typed)
+        spans = _find(plain, places, shop)
         at = ordinal(plain, len(turns.last_shown))
         rank = rank or (None if at else chosen(plain, spans, turns.last_shown))
         pointing = POINTING.search(plain)
@@ -150,31 +151,34 @@ class RuleUnderstander:
             shop_name=_name(shop, selection, turns) if intent in _ABOUT_A_SHOP else None,
         )
 
-    def _shop(self, plain: str, turns: Turns, *, respaced: bool) -> tuple[Span | None, int | None]:
+    def _shop(
+        self, plain: str, places: tuple[Span, ...], turns: Turns, *, respaced: bool
+    ) -> tuple[Span | None, int | None]:
         """A shop of the last answer may be called by its name alone, and has a rank; others need a question."""
         if hit := named(plain, turns.last_shown):
             rank, pattern = hit
             if m := re.search(pattern, plain):
                 name = turns.last_shown[rank - 1].name
                 return Span(key="shop_name", value=name, start=m.start(), end=m.end()), rank
-        shop = self._shops.find(plain, self._places.find(plain))
+        shop = self._shops.find(plain, places)
         if shop is None and respaced:
             shop = self._shops.rejoined(plain)
         return shop, None
 
-    def _find(self, plain: str, shop: Span | None) -> tuple[Span, ...]:
-        taken: list[Span] = [shop] if shop else []
-        places = [s for s in self._places.find(plain) if not overlaps(s.start, s.end, taken)]
-        chosen = narrowest(tuple(places))
-        taken += places
-        wishes = [s for s in find_wishes(plain) if not (shop and overlaps(s.start, s.end, [shop]))]
-        cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
-        food = find_food(plain, [*taken, *cards])
-        if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
-            food = tuple(s for s in food if s.value != "고기")
-        kept = _without_clashes(wishes, food)
-        spans = [*kept, *food, *([chosen] if chosen else [])]
-        return tuple(sorted(spans, key=lambda s: (s.start, s.end, s.key)))
+
+def _find(plain: str, places: tuple[Span, ...], shop: Span | None) -> tuple[Span, ...]:
+    """Return all wishes of a message, sorted; what lies within a shop's name is none."""
+    named: list[Span] = [shop] if shop else []
+    places = tuple(s for s in places if not overlaps(s.start, s.end, named))
+    chosen = narrowest(places)
+    wishes = [s for s in find_wishes(plain) if not overlaps(s.start, s.end, named)]
+    cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
+    food = find_food(plain, [*named, *places, *cards])
+    if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
+        food = tuple(s for s in food if s.value != "고기")
+    kept = _without_clashes(wishes, food)
+    spans = [*kept, *food, *([chosen] if chosen else [])]
+    return tuple(sorted(spans, key=lambda s: (s.start, s.end, s.key)))
 
 
 def screened(text: str, verdict: InputVerdict) -> Understanding:
