@@ -50,7 +50,7 @@ def need_of(here: Signs, before: Signs = frozenset()) -> HelpKind | None:
     together = here | before
     if _self_harm(here, before, together):
         return "self_harm"
-    if _hurt(here, before, together):
+    if _hurt(here, together):
         return "hurt"
     if _hunger(here, before, together):
         return "hunger"
@@ -79,7 +79,7 @@ def _self_harm(here: Signs, before: Signs, together: Signs) -> bool:
     return "hopeless" in here and bool({"hopeless", "end", "vanish"} & before)
 
 
-def _hurt(here: Signs, before: Signs, together: Signs) -> bool:
+def _hurt(here: Signs, together: Signs) -> bool:
     joking = (
         "laughs" in here and "serious" not in here and not {"again", "injured", "afraid"} & here
     )

@@ -91,7 +91,7 @@ class Screen:
             "hunger": limits.hunger_threshold,
         }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
-        calm = limits.calm_margin if here & _CALM else 0.0
+        calm = limits.calm_margin if here & CALM else 0.0
         if probability[surest] > needs[surest] + calm:
             return _help(surest, signs, decided_by="classifier")
         if probability["attack"] > limits.attack_threshold:
@@ -101,7 +101,9 @@ class Screen:
         return InputVerdict(kind="ok", signs=signs)
 
 
-_CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+"""Signs of a harmless reading: in a message that shows one, the classifier must be surer that it is a call for help."""
+
 _PLAIN = Screen(Safety())
 
 

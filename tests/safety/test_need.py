@@ -4,8 +4,8 @@ import pytest
 
 from naviyam.evaluation.safety import help_judge
 from naviyam.safety.need import KEPT, REMEMBERED, need_of
-from naviyam.safety.screen import Screen, screen_input
-from naviyam.safety.signs import CALMING, SIGNS, find_signs
+from naviyam.safety.screen import CALM, Screen, screen_input
+from naviyam.safety.signs import SIGNS, find_signs
 from naviyam.settings import Safety
 
 
@@ -67,6 +67,6 @@ def test_a_need_shows_over_several_messages(turns: tuple[str, ...], need: str | 
 
 def test_signs_are_names_that_the_rules_know() -> None:
     assert set(SIGNS) >= KEPT
-    assert set(SIGNS) >= CALMING
+    assert set(SIGNS) >= CALM
     assert find_signs("") == frozenset()
     assert need_of(frozenset()) is None
