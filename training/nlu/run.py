@@ -19,6 +19,7 @@ from naviyam.nlu.features import SCHEMA, marks_row, ngram_matrix
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
+from training.code_version import code_version
 from training.nlu.data import IntentData, known_places, load_data
 from training.nlu.train import F32, NluTraining, Trained, fit_temperature, train
 
@@ -81,7 +82,7 @@ def _write(
         "data": {"sha256": data.sha256, "parts": data.parts, "licences": "small talk: korean_smalltalk_qa MIT, 3i4k CC BY-SA 4.0; read in place, not copied"},
         "training": asdict(config),
         "metrics": metrics,
-        "code": _code_version(),
+        "code": code_version("training/nlu", "naviyam/nlu", "naviyam/text"),
         "command": f"naviyam train nlu --epochs {config.epochs} --seed {config.seed}",
         "limits": "Held-out figures are on messages of the same patterns; `naviyam evaluate understanding` measures on others.",
     }  # fmt: skip
@@ -94,15 +95,6 @@ def _write(
         temporary.write_bytes(content)
         temporary.replace(out / name)
     return {"classifier": str(out), "version": card["version"], **metrics}
-
-
-def _code_version() -> str:
-    """Return a hash of the sources that decide what is learned."""
-    root, digest = Path(__file__).parents[2], sha256()
-    for folder in ("training/nlu", "naviyam/nlu", "naviyam/text"):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _say(text: str) -> None:
