@@ -1,6 +1,5 @@
 """The whole training as one call: samples, features, weights, figures on the unseen part, a saved model."""
 
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save as tensors_to_bytes
 
 from naviyam.evaluation.ranking import auc
 from naviyam.evaluation.safety_data import (
@@ -25,6 +24,7 @@ from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embe
 from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
 from naviyam.text.dishes import DISHES
+from training.artifact import write_model
 from training.lora.questions import make_question
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
@@ -136,14 +136,10 @@ def run(
 
 def save(out: Path, weights: Weights, card: Mapping[str, Any]) -> dict[str, Any]:
     """Write weights and card."""
-    out.mkdir(parents=True, exist_ok=True)
     names = ("idf", "pieces", "meaning", "flags", "bias")
-    save_file({n: np.ascontiguousarray(getattr(weights, n)) for n in names}, out / WEIGHTS_FILE)
-    raw = (out / WEIGHTS_FILE).read_bytes()
+    raw = tensors_to_bytes({n: np.ascontiguousarray(getattr(weights, n)) for n in names})
     whole = {**card, "digest": blake2b(raw, digest_size=16).hexdigest()}
-    (out / CARD_FILE).write_text(
-        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    write_model(out, (WEIGHTS_FILE, raw), (CARD_FILE, whole))
     return whole
 
 
