@@ -62,13 +62,15 @@ def assemble(samples: Sequence[Sample]) -> Set:
     target = np.zeros((len(samples), len(HEADS)), np.float32)
     weight = np.zeros_like(target)
     for i, sample in enumerate(samples):
+        calls = sample.source != "own" and seeks_help(normalise(sample.text).text) is not None
         for j, head in enumerate(HEADS):
             target[i, j] = sample.label == head or (head == "offensive" and sample.label == "rude")
-            weight[i, j] = _weight(sample, head)
+            weight[i, j] = _weight(sample, head, calls=calls)
     return Set(samples=tuple(samples), target=target, weight=weight)
 
 
-def _weight(sample: Sample, head: str) -> float:
+def _weight(sample: Sample, head: str, *, calls: bool) -> float:
+    """Return what a sample weighs for a head; `calls`: the rules hear a call for help, whatever its label."""
     if sample.source == "own":
         if head == "offensive":
             return 0.0 if sample.label in HELP else 1.0
@@ -81,7 +83,7 @@ def _weight(sample: Sample, head: str) -> float:
             if sample.source == "bad_words"
             else 1.0
         )
-    if sample.source == "bad_words" or seeks_help(normalise(sample.text).text):
+    if sample.source == "bad_words" or calls:
         return 0.0
     return _FOOD if sample.source == "food" else _ELSEWHERE
 
