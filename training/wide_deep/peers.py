@@ -62,14 +62,14 @@ def visit_matrix(visits: Visits, cut: int, *, users: int, shops: int) -> F32:
     return matrix
 
 
-def item_knn(seen: F32, seed: int, *, shrink: float) -> F32:
-    """Return item-based cosine scores, similarities of few common visitors shrunk."""
+def item_knn(seen: F32, seed: int, *, shrink: float, itself: bool) -> F32:
+    """Return item-based cosine scores, similarities of few common visitors shrunk; with `itself` a visit speaks for the shop too."""
     used = np.flatnonzero(seen.any(axis=0))
     part = seen[:, used]
     common = part.T @ part
     length = np.sqrt(np.diag(common))
     similarity = common / np.outer(length, length) * common / np.maximum(common + shrink, 1e-9)
-    np.fill_diagonal(similarity, 0)
+    np.fill_diagonal(similarity, float(itself))
     scores = np.zeros_like(seen)
     scores[:, used] = part @ similarity
     return scores
@@ -94,7 +94,7 @@ def ials(seen: F32, seed: int, *, factors: int, regularization: float, alpha: fl
 ITEM_KNN = Peer(
     name="item_knn",
     score=item_knn,
-    settings=[{"shrink": s} for s in (0.0, 1.0, 3.0, 10.0, 20.0, 50.0, 100.0, 300.0)],
+    settings=[{"shrink": s, "itself": i} for i in (False, True) for s in (0.0, 3.0, 20.0, 100.0)],
 )
 IALS = Peer(
     name="ials",
