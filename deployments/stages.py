@@ -163,4 +163,4 @@ class LocalUnderstander:
     layers: LayeredUnderstander
 
     async def understand(self, text: str, turns: Turns) -> Understanding:
-        return self.layers.understand(text, turns)
+        return self.layers.understand_screened(text, turns)

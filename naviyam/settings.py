@@ -340,7 +340,8 @@ class Safety(Section):
     """One word of at most so many letters may be a dish or a shop never seen: rude or not, the rules decide."""
 
     calm_margin: float = Field(0.5, ge=0, le=1)
-    """Added to the three thresholds where a message also names food it wants, laughs, or says why it did not eat."""
+    """Added to the three thresholds where the message itself also names food it wants, laughs, or says why it did not eat;
+    what the messages before it said raises nothing."""
 
 
 class EventLog(Section):

@@ -49,7 +49,8 @@ from naviyam.feedback.events import InteractionEvent
 from naviyam.nlg.brief import WriteRequest
 from naviyam.nlg.draft import Sentence
 from naviyam.nlg.writer import Writer
-from naviyam.request import Intent, Understanding, UserProfile
+from naviyam.nlu.rules import screened
+from naviyam.request import Understanding, UserProfile
 from naviyam.safety.screen import InputVerdict, Screen
 from naviyam.settings import Settings
 
@@ -191,14 +192,10 @@ class Pipeline:
         return await self._understand(text, turns, verdict)
 
     async def _understand(self, text: str, turns: Turns, verdict: InputVerdict) -> Understanding:
-        understanding = await self._ports.understander.understand(text, turns)
-        if verdict.kind == "ok" or understanding.decided_by == "safety":
-            return understanding
-        return Understanding(
-            intent=Intent.OUT_OF_SCOPE if verdict.help_kind is None else Intent.HELP_NEEDED,
-            confidence=1.0,
-            decided_by="safety",
-        )
+        """Return what a message wants; of one that the screen stopped, what the screen says."""
+        if verdict.kind != "ok":
+            return screened(text, verdict)
+        return await self._ports.understander.understand(text, turns)
 
     async def _speak(
         self, decision: Decision, spoken: Spoken, trace: Trace

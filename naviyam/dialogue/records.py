@@ -11,7 +11,7 @@ from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
 from naviyam.feedback.events import InteractionEvent
 from naviyam.nlg.brief import WriteRequest
-from naviyam.request import Intent, RequestContext, Understanding
+from naviyam.request import RequestContext, Understanding
 from naviyam.text.personal import mask
 
 VARIANTS: Mapping[str, str] = {"adapter": "stable", "ranker": "stable"}
@@ -79,7 +79,7 @@ def turn_event(
     now: datetime,
 ) -> InteractionEvent:
     """Return the record of a message. The words of a child who asks for help are not kept."""
-    private = decision.understanding.intent is Intent.HELP_NEEDED
+    private = decision.help_kind is not None
     return InteractionEvent(
         interaction_id=turn.interaction_id,
         time=now,
@@ -108,7 +108,7 @@ def ask_event(
     ask: Ask, decision: Decision, trace: Trace, versions: Mapping[str, str], now: datetime
 ) -> InteractionEvent:
     """Return the record of a call for recommendations."""
-    private = decision.understanding.intent is Intent.HELP_NEEDED
+    private = decision.help_kind is not None
     return InteractionEvent(
         interaction_id=ask.interaction_id,
         time=now,

@@ -29,17 +29,18 @@ class LayeredUnderstander:
 
     def understand(self, text: str, turns: Turns) -> Understanding:
         """Return the understanding; `decided_by` names the layer whose intent it has."""
-        if guarded := self.rules.guard(text):
-            return guarded
+        return self.rules.guard(text) or self.understand_screened(text, turns)
+
+    def understand_screened(self, text: str, turns: Turns) -> Understanding:
+        """Return the understanding of a message that a screen let through; it is not screened again."""
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:
             return first
         second = self.classifier.decide(reading.findings)
-        best = surest(first, second)
-        if best is first or best.intent is first.intent:
+        if second.confidence <= first.confidence or second.intent is first.intent:
             return first
-        if best.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
+        if second.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
             first.filters.category or first.filters.food_type
         ):
             return first  # a food was named: on the development sets every such word of the classifier was wrong
@@ -69,10 +70,3 @@ def open_classifier(settings: Settings, encoder: Encoder | None) -> Classifier |
         _logger.warning("no intent classifier, rules alone: no encoder in this process")
         return None
     return load_classifier(settings.paths.classifier, encoder)
-
-
-def surest(first: Understanding, *others: Understanding | None) -> Understanding:
-    """Return the surest understanding; earlier layers win ties and safety always wins."""
-    if first.decided_by == "safety":
-        return first
-    return max((first, *(o for o in others if o is not None)), key=lambda u: u.confidence)

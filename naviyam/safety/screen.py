@@ -78,12 +78,12 @@ class Screen:
         probability = self._classifier.probabilities(cleaned, found)
         if " " not in cleaned and len(cleaned) <= self._settings.name_letters:
             probability |= {"attack": 0.0, "offensive": 0.0}
-        return self._classified(probability, here | frozenset(before), signs)
+        return self._classified(probability, here, signs)
 
     def _classified(
-        self, probability: dict[str, float], shown: frozenset[str], signs: tuple[str, ...]
+        self, probability: dict[str, float], here: frozenset[str], signs: tuple[str, ...]
     ) -> InputVerdict:
-        """Return what the classifier adds. Talk of a plan to eat needs more to count as a call for help."""
+        """Return what the classifier adds. A message that plans to eat needs more to count as a call for help."""
         limits = self._settings
         needs: dict[HelpKind, float] = {
             "self_harm": limits.self_harm_threshold,
@@ -91,7 +91,7 @@ class Screen:
             "hunger": limits.hunger_threshold,
         }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
-        calm = limits.calm_margin if shown & _CALM else 0.0
+        calm = limits.calm_margin if here & CALM else 0.0
         if probability[surest] > needs[surest] + calm:
             return _help(surest, signs, decided_by="classifier")
         if probability["attack"] > limits.attack_threshold:
@@ -101,7 +101,9 @@ class Screen:
         return InputVerdict(kind="ok", signs=signs)
 
 
-_CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+"""Signs of a harmless reading: in a message that shows one, the classifier must be surer that it is a call for help."""
+
 _PLAIN = Screen(Safety())
 
 

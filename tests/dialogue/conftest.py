@@ -87,8 +87,10 @@ class Scripted:
     why: tuple[str, ...] = ()
     broken: frozenset[str] = frozenset()
     asked: list = field(default_factory=list)
+    read: list = field(default_factory=list)
 
     async def understand(self, text, turns):
+        self.read.append(text)
         return self.understandings.get(
             text, Understanding(intent=Intent.FOOD_RECOMMENDATION, confidence=0.9)
         )

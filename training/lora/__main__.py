@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from naviyam.catalog.store import Catalog
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
 from naviyam.versions import current
+from training.code_version import code_version
 from training.lora.base import prepare_base
 from training.lora.card import write_card
 from training.lora.data import make_samples, write_samples
@@ -53,7 +53,7 @@ def main() -> int:
                 "catalog": catalog.version,
                 "simulated": True,
             },
-            code=_code_version(),
+            code=code_version("training/lora", "naviyam/nlg"),
             parent=parent,
         )
     except NaviyamError as e:
@@ -101,16 +101,6 @@ def _report(progress: Progress) -> None:
         f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} tokens {progress.tokens}\n"
     )
     sys.stderr.flush()
-
-
-def _code_version() -> str:
-    """Return a hash of this package's sources: the same in a checkout, a container and an archive."""
-    digest = sha256()
-    root = Path(__file__).parents[2]
-    for folder in ("training/lora", "naviyam/nlg"):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 if __name__ == "__main__":

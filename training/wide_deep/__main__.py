@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from naviyam.clock import SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
+from training.code_version import code_version
 from training.wide_deep.run import run
 
 
@@ -26,29 +26,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             Settings.load(arguments.config),
             clock=SystemClock(),
             threads=arguments.threads,
-            code_version=_code_version(),
+            code_version=code_version(
+                "training",
+                "training/wide_deep",
+                "naviyam/features",
+                "naviyam/ranker",
+                "naviyam/funnel",
+            ),
         )
     except NaviyamError as e:
         sys.stderr.write(f"{type(e).__name__}: {e}\n")
         return 1
     sys.stdout.write(json.dumps(result.to_dict(), ensure_ascii=False) + "\n")
     return 0
-
-
-def _code_version() -> str:
-    """Return the commit that runs, `unknown` outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
