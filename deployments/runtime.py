@@ -73,9 +73,8 @@ class RuntimeBuilder:
         self._remote = remote
         self._writer = Writer(settings.writing, generator, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
-            encoder = load_encoder(
-                settings.retrieval
-            )  # search is elsewhere, messages are read here
+            # search is elsewhere, messages are read here
+            encoder = load_encoder(settings.retrieval)
         self._classifier = open_classifier(settings, encoder)
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
