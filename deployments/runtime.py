@@ -78,9 +78,8 @@ class RuntimeBuilder:
         self._remote = remote
         self._writer = Writer(settings.writing, generator, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
-            encoder = load_encoder(
-                settings.retrieval
-            )  # search is elsewhere, messages are read here
+            # search is elsewhere, messages are read here
+            encoder = load_encoder(settings.retrieval)
         self._reading_encoder = encoder
         self._classifiers: dict[str | None, Classifier | None] = {}
         self._screen = open_screen(settings, encoder)

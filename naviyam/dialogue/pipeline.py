@@ -137,11 +137,12 @@ class Pipeline:
                 async for piece in pieces:
                     yield piece
         with trace.stage("respond"):
-            await self._remember(turn, decision, turns, spoken, trace, verdict)
+            kept = masked(decision.understanding, turn.message)
+            await self._remember(turn, decision, turns, spoken, trace, verdict, kept)
             versions = serving(self.versions, spoken)
             heard = Heard(understanding=understanding, shown=len(turns.last_shown))
             now = self._clock.now()
-            event = turn_event(turn, heard, decision, spoken, trace, versions, now)
+            event = turn_event(turn, heard, decision, spoken, trace, versions, now, kept=kept)
             recorded = await self._record(event, profile, decision)
         metadata = metadata_of(decision, spoken, trace, versions, recorded=recorded)
         yield Done(
@@ -254,10 +255,11 @@ class Pipeline:
         spoken: Spoken,
         trace: Trace,
         verdict: InputVerdict,
+        kept: Understanding,
     ) -> None:
-        kept = remember(
+        turns = remember(
             turns,
-            understanding=masked(decision.understanding, turn.message),
+            understanding=kept,
             filters=decision.filters,
             shown=decision.shown,
             opening=spoken.opening,
@@ -266,7 +268,7 @@ class Pipeline:
             need_signs=verdict.signs,
         )
         try:
-            await self._ports.memory.save(turn.user_id, turn.session_id, kept)
+            await self._ports.memory.save(turn.user_id, turn.session_id, turns)
         except (NaviyamError, OSError) as e:
             _logger.warning("memory was not kept: %s", e)
             trace.problems.append("memory_unavailable")

@@ -77,8 +77,10 @@ def turn_event(
     trace: Trace,
     versions: Mapping[str, str],
     now: datetime,
+    *,
+    kept: Understanding,
 ) -> InteractionEvent:
-    """Return the record of a message. The words of a child who asks for help are not kept."""
+    """Return the record of a message, `kept` of its understanding. The words of a child who asks for help are not kept."""
     private = decision.help_kind is not None
     return InteractionEvent(
         interaction_id=turn.interaction_id,
@@ -87,7 +89,7 @@ def turn_event(
         session_id=turn.session_id,
         route="chat",
         text="" if private else mask(turn.message),
-        understanding=masked(decision.understanding, turn.message),
+        understanding=kept,
         shown=decision.shown,
         response=mask_response(spoken.text, decision),
         response_time_s=trace.elapsed_s(),

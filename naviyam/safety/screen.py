@@ -127,8 +127,7 @@ def seeks_help(cleaned: str) -> HelpKind | None:
 
 def offences(cleaned: str) -> tuple[bool, bool, bool]:
     """Return whether the rules find rude, sexual and violent words in a cleaned text, or in its letters put together."""
-    whole = joined(cleaned)
-    texts = (cleaned,) if whole == cleaned else (cleaned, whole)
+    texts = _as_read(cleaned)
     rude, sexual, violent = (
         any(pattern.search(t) is not None for t in texts)
         for pattern in (rules.RUDE, rules.SEXUAL, rules.VIOLENCE)
@@ -146,13 +145,18 @@ def _help(
 
 
 def _by_rules(cleaned: str, found: tuple[bool, bool, bool]) -> InputKind:
-    whole = joined(cleaned)
-    if attacks(cleaned) or attacks(whole):
+    texts = _as_read(cleaned)
+    if any(map(attacks, texts)):
         return "injection"
     rude, sexual, violent = found
     if sexual or violent or rude:
         return "sexual" if sexual else "violence" if violent else "rude"
-    return "adult" if wants_adult_goods(cleaned) or wants_adult_goods(whole) else "ok"
+    return "adult" if any(map(wants_adult_goods, texts)) else "ok"
+
+
+def _as_read(cleaned: str) -> tuple[str, ...]:
+    """Return a text, and with its letters put together where that is another."""
+    return tuple(dict.fromkeys((cleaned, joined(cleaned))))
 
 
 def screen_output(text: str) -> tuple[str, ...]:
