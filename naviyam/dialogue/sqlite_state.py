@@ -7,6 +7,7 @@ only: a cluster of several needs another implementation of the same ports.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -164,3 +165,14 @@ _STRANGER = "-new"
 def stranger_id(user_id: str) -> str:
     """Return the id under which a forgotten user is known to search and ranking."""
     return user_id + _STRANGER
+
+
+def read_consents(path: Path) -> dict[str, bool]:
+    """Return the consent of every user whose profile was set here; nothing where there is no such file yet."""
+    if not path.exists():
+        return {}
+    with contextlib.closing(_connect(path, "FULL")) as connection:
+        found = connection.execute(
+            "SELECT user_id, profile FROM profiles WHERE profile IS NOT NULL"
+        ).fetchall()
+    return {user_id: load_profile(text).consent for user_id, text in found}
