@@ -167,12 +167,15 @@ def stranger_id(user_id: str) -> str:
     return user_id + _STRANGER
 
 
-def read_consents(path: Path) -> dict[str, bool]:
-    """Return the consent of every user whose profile was set here; nothing where there is no such file yet."""
+def read_profiles(path: Path) -> dict[str, UserProfile]:
+    """Return every profile that was set here, by pseudonym; none where there is no such file yet."""
     if not path.exists():
         return {}
     with contextlib.closing(_connect(path, "FULL")) as connection:
         found = connection.execute(
-            "SELECT user_id, profile FROM profiles WHERE profile IS NOT NULL"
+            "SELECT user_id, profile, forgotten FROM profiles WHERE profile IS NOT NULL"
         ).fetchall()
-    return {user_id: load_profile(text).consent for user_id, text in found}
+    return {
+        user: replace(load_profile(text), user_id=stranger_id(user) if gone else user)
+        for user, text, gone in found
+    }

@@ -18,7 +18,9 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Talk:
-    """Answered messages [n]: `satisfaction` 0 is none given, `shown` counts shops, `chosen` is any of them,
+    """Answered messages [n].
+
+    `satisfaction` 0 is none given, `shown` counts shops, `chosen` is any of them,
     `told` whether the log holds what the answer was written from.
     """
 

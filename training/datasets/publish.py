@@ -19,7 +19,7 @@ from naviyam.errors import ArtifactError
 from training.datasets.read import CARD, PARTS, read_card
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """No set was published, and why; nothing counts as used."""
 
