@@ -28,7 +28,8 @@ class Examination:
 
     def chance(self, rank: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
         """Return the chance of a look at each rank [n]."""
-        return (np.maximum(rank, 1).astype(np.float64) ** -self.exponent).astype(np.float32)
+        chance: npt.NDArray[np.float64] = np.maximum(rank, 1).astype(np.float64) ** -self.exponent
+        return chance.astype(np.float32)
 
 
 def estimate_examination(

@@ -76,7 +76,10 @@ def _shown(
         is_good_influence_shop=shop.is_good_influence_shop,
         rating=shop.rating,
         score=one["score"],
-        **{k: seen.get(k) for k in ("distance_m", "walk_minutes", "open_now", "open_until")},
+        distance_m=seen.get("distance_m"),
+        walk_minutes=seen.get("walk_minutes"),
+        open_now=seen.get("open_now"),
+        open_until=seen.get("open_until"),
     )
 
 

@@ -121,7 +121,7 @@ def estimate(shown: Shown) -> npt.NDArray[np.float64]:
     """Return the chance of being looked at by position [SHOWN], 1 at the first, from the shuffled lists alone."""
     position = shown.position[shown.shuffled]
     exponent = fit_exponent(position, shown.clicked[shown.shuffled], np.zeros_like(position))
-    chance: npt.NDArray[np.float64] = np.arange(1, SHOWN + 1) ** -exponent
+    chance: npt.NDArray[np.float64] = np.arange(1, SHOWN + 1, dtype=np.float64) ** -exponent
     return chance
 
 
