@@ -1,10 +1,19 @@
 """The pure rules: where clicks fall, what balance keeps, what still looks personal, what skew shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from naviyam import versions
+from naviyam.catalog.behavior import Behavior
+from naviyam.features.spec import WIDE_INDEX
+from naviyam.features.tables import CrossRates, FeatureTables
+from naviyam.features.vocabulary import Vocabulary
 from naviyam.learning.examination import Examination, estimate_examination, fit_exponent
 from naviyam.learning.impressions import Impressions, choose
+from naviyam.learning.skew import WITHOUT_PLACE, Again, compare, served_of
+from naviyam.request import UserProfile
 from naviyam.settings import Learning
 
 
@@ -88,3 +97,28 @@ def test_the_correction_for_position_stops_at_its_limit():
     assert chosen.weight[liked] == pytest.approx(np.minimum(rank[liked], 3))
     assert chosen.clipped_share == pytest.approx((rank[liked] > 3).mean())
     assert set(chosen.weight[~liked].tolist()) == {1.0, 1.5}
+
+
+def test_a_feature_served_otherwise_than_it_is_built_now_is_named(world):
+    catalog = world.catalog
+    behavior = Behavior.load(versions.current(world.settings.paths.catalog), catalog)
+    tables = FeatureTables(vocabulary=Vocabulary(), rates=CrossRates.empty(catalog.districts))
+    again = Again.over(catalog, behavior, tables)
+    world.answer("i1")
+    (record,) = world.queued["interactions"]
+    asked = served_of(
+        record, catalog, profile=UserProfile(user_id="u_1"), resolve=lambda name: None
+    )
+    right = replace(asked, features=again.features(asked))
+    report = compare([(right, again.features(right))])
+    # No place was named, so two features cannot be compared; all else is equal.
+    assert report["equal_features"] == 58
+    assert report["different"] == {name: {"compared_rows": 0} for name in WITHOUT_PLACE}
+    skewed = right.features.copy()
+    skewed[0, WIDE_INDEX["price_low"]] += 0.25
+    report = compare([(replace(right, features=skewed), again.features(right))])
+    assert report["different"]["price_low"] == {
+        "max_abs_difference": 0.25,
+        "equal_share": round(2 / 3, 4),
+        "compared_rows": 3,
+    }

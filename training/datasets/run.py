@@ -90,23 +90,30 @@ def silent_users(behavior: Behavior, said: Mapping[str, UserProfile]) -> frozens
 def make_sets(
     sources: Sources, names: Sequence[str], *, code_version: str
 ) -> dict[str, Published | Skipped]:
-    """Make the named sets; those that a run with this `now` has published are told of again."""
-    return {name: _one(sources, name, code_version) for name in names}
-
-
-def _one(sources: Sources, name: str, code_version: str) -> Published | Skipped:
-    root = sources.root / name
-    done = find(root, sources.version)
-    if done is None:
-        made = reading(sources.store, partial(_MAKERS[name], sources))
+    """Make the named sets out of one reading of the log; those that a run with this `now` published are told of again."""
+    told: dict[str, Published | Skipped] = {}
+    for name in names:
+        if (done := find(sources.root / name, sources.version)) is not None:
+            told[name] = done
+    missing = [name for name in names if name not in told]
+    for name, made in _made(sources, missing).items():
         if isinstance(made, Skipped):
-            return made
+            told[name] = made
+            continue
         parts, card = made
-        done = publish(
-            root, sources.version, parts, {**card, **_common(sources, parts, code_version)}
-        )
-    sources.ledger.settle(name)
-    return done
+        card = {**card, **_common(sources, parts, code_version)}
+        told[name] = publish(sources.root / name, sources.version, parts, card)
+    for name in names:
+        sources.ledger.settle(name)
+    return {name: told[name] for name in names}
+
+
+def _made(sources: Sources, names: Sequence[str]) -> dict[str, Made]:
+    if not names:
+        return {}
+    return reading(
+        sources.store, lambda views: {name: _MAKERS[name](sources, views) for name in names}
+    )
 
 
 def _talk(name: str, sources: Sources, views: Views) -> Made:
