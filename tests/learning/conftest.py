@@ -16,6 +16,7 @@ from naviyam.catalog.events import Events
 from naviyam.catalog.store import Catalog, write_tables
 from naviyam.catalog.types import MealCard, Menu, Shop
 from naviyam.clock import SEOUL, FakeClock
+from naviyam.conversation import Turns
 from naviyam.dialogue.decide import Decision, Spoken
 from naviyam.dialogue.finder import Found
 from naviyam.dialogue.records import Heard, turn_event
@@ -80,6 +81,7 @@ class World:
         seconds: float = 0.5,
         scores: tuple[float, ...] = (0.9, 0.85, 0.3),
         simulated: bool = False,
+        cheaper_by_won: int = 0,
     ) -> None:
         """Queue an answer of three shops as the service records it, written by the template."""
         at = NOW - ago
@@ -91,8 +93,18 @@ class World:
         understanding = Understanding(
             intent=intent, confidence=0.9, filters=Filters(food_type=DISHES[first])
         )
+        before: tuple[Recommendation, ...] = ()
+        if cheaper_by_won:
+            filters = replace(understanding.filters, sort="cheapest")
+            understanding = replace(understanding, intent=Intent.REFINE, filters=filters)
+            price = shown[0].menus[0].price_won + cheaper_by_won
+            before = (replace(shown[0], menus=(ShownMenu(name="아까", price_won=price),)),)
         write = WriteRequest(
-            question=message, understanding=understanding, recommendations=shown, limit_won=9_500
+            question=message,
+            understanding=understanding,
+            recommendations=shown,
+            limit_won=9_500,
+            turns=Turns(last_shown=before),
         )
         clock = FakeClock(current=at)
         written = _write(replace(write, seed=first), clock)

@@ -33,7 +33,9 @@ def fill(world, count: int = 10, **more: object) -> None:
 
 
 def test_a_good_conversation_becomes_the_prompt_that_served_and_the_sentences_it_got(world):
-    fill(world)
+    fill(world, 9)
+    world.answer("i09", ago=HOUR, message="더 싼 데는?", cheaper_by_won=1_500)
+    world.feedback("i09", ago=HOUR / 2)
     records = list(world.queued["interactions"])
     world.write()
     told = world.make("nlg")["nlg"]
@@ -47,6 +49,8 @@ def test_a_good_conversation_becomes_the_prompt_that_served_and_the_sentences_it
         said = realise(sample["completion"].removesuffix(END), slot_values(request))
         assert request.recommendations[0].name in said
         assert request.recommendations[0].name not in sample["completion"]
+    assert "\ncheaper @0 $9\n" in by_id["i09"]["prompt"]
+    assert "$9" in by_id["i09"]["completion"]
 
 
 def test_who_was_deleted_or_agreed_to_nothing_is_in_no_set(world):
@@ -123,6 +127,8 @@ def test_the_same_log_and_time_give_the_same_bytes_also_after_a_kill(world, monk
     fill(world)
     world.write()
     first = world.make("ranker")
+    assert world.make("ranker") == first
+    shutil.rmtree(first["ranker"]["folder"])  # its own ids do not count against it
     assert world.make("ranker") == first
     shutil.rmtree(world.root / "datasets")
     killed = RuntimeError("killed")
