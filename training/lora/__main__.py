@@ -15,6 +15,7 @@ from training.lora.base import prepare_base
 from training.lora.card import write_card
 from training.lora.data import make_samples, write_samples
 from training.lora.loop import LoraTraining, Progress, train
+from training.lora.nlu_run import train_nlu
 
 
 def main() -> int:
@@ -22,6 +23,16 @@ def main() -> int:
     arguments = _parse()
     try:
         settings = Settings.load(arguments.config)
+        if arguments.task == "nlu":
+            found = train_nlu(
+                settings,
+                arguments,
+                _config(settings, arguments),
+                code=code_version("training/lora", "naviyam/nlu", "training/nlu"),
+                report=_report,
+            )
+            sys.stdout.write(json.dumps(found) + "\n")
+            return 0
         catalog = Catalog.load(current(settings.paths.catalog))
         samples = make_samples(catalog, count=arguments.samples, seed=arguments.seed)
         out: Path = arguments.out or settings.paths.adapters / "nlg"
@@ -29,14 +40,7 @@ def main() -> int:
         data_path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
         data_path.parent.mkdir(parents=True, exist_ok=True)
         data_hash = write_samples(data_path, samples)
-        config = LoraTraining(
-            target_modules=settings.llm.target_modules,
-            epochs=arguments.epochs,
-            learning_rate=arguments.learning_rate,
-            max_steps=arguments.max_steps,
-            threads=arguments.threads,
-            seed=arguments.seed,
-        )
+        config = _config(settings, arguments)
         parent = _parent(arguments.parent, out)
         metrics = train(
             prepare_base(settings), samples, out, config, report=_report, parent=arguments.parent
@@ -63,10 +67,24 @@ def main() -> int:
     return 0
 
 
+def _config(settings: Settings, arguments: argparse.Namespace) -> LoraTraining:
+    return LoraTraining(
+        target_modules=settings.llm.target_modules,
+        epochs=arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        max_steps=arguments.max_steps,
+        threads=arguments.threads,
+        seed=arguments.seed,
+    )
+
+
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.lora", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/local.yaml"))
-    parser.add_argument("--out", type=Path, help="adapter folder (default: <paths.adapters>/nlg)")
+    parser.add_argument("--task", choices=("nlg", "nlu"), default="nlg", help="what it learns")
+    parser.add_argument(
+        "--out", type=Path, help="adapter folder (default: <paths.adapters>/<task>)"
+    )
     parser.add_argument("--parent", type=Path, help="adapter folder to continue from")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--samples", type=int, default=1600)
