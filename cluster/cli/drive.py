@@ -6,7 +6,7 @@ What is sent and what a child does are `naviyam.simulation`'s; here are connecti
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -65,9 +65,11 @@ class Log:
 
 @dataclass(slots=True, kw_only=True)
 class Driver:
-    """One run. `speed`: virtual seconds a real one; 0 is as fast as the service answers.
+    """One run.
 
     Args:
+        speed: virtual seconds a real one; 0 is as fast as the service answers.
+        backoff_s: half of the first wait after a connection that broke; it doubles.
         note: is given every answer that was looked at, before its feedback is sent.
         report: is given a line of progress now and then.
     """
@@ -76,8 +78,10 @@ class Driver:
     seed: int
     clients: int
     speed: float = 0.0
+    backoff_s: float = 0.2
     note: Callable[[Seen], None] = lambda _: None
     report: Callable[[str], None] = lambda _: None
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     log: Log = field(default_factory=Log)
     _http: httpx.AsyncClient = field(init=False)
     _introduced: dict[int, asyncio.Task[None]] = field(default_factory=dict)
@@ -93,19 +97,16 @@ class Driver:
         self._http = http
         numbered = ((n, *pair) for n, pair in enumerate(visits) if n >= skip)
         self.log.begun = skip
-        pace = _Pace(self.speed)
+        pace = _Pace(self.speed, self.sleep)
+        reporting = asyncio.create_task(self._report())
         try:
             async with asyncio.TaskGroup() as group:
-                reporting = group.create_task(self._report())
-                workers = [
-                    group.create_task(self._work(numbered, pace)) for _ in range(self.clients)
-                ]
-                await asyncio.gather(*workers)
-                reporting.cancel()
+                for _ in range(self.clients):
+                    group.create_task(self._work(numbered, pace))
         except* GoneError as errors:
             raise errors.exceptions[0] from None
         finally:
-            for task in self._introduced.values():
+            for task in (reporting, *self._introduced.values()):
                 task.cancel()
 
     async def _work(self, visits: Iterator[tuple[int, User, Visit]], pace: "_Pace") -> None:
@@ -167,7 +168,7 @@ class Driver:
             try:
                 response = await self._http.request(call.method, call.path, json=dict(call.body))
             except httpx.HTTPError as e:
-                why, wait_s = type(e).__name__, 0.2 * 2**attempt
+                why, wait_s = type(e).__name__, self.backoff_s * 2**attempt
             else:
                 if response.is_success:
                     self.log.seconds.setdefault(route, []).append(time.perf_counter() - began)
@@ -178,7 +179,7 @@ class Driver:
                     raise CallError(f"{call.method} {route}: {why}")
             if attempt < ATTEMPTS:
                 self.log.retried += 1
-                await asyncio.sleep(min(wait_s, MAX_WAIT_S))
+                await self.sleep(min(wait_s, MAX_WAIT_S))
         if why == httpx.ConnectError.__name__:
             raise GoneError(
                 f"nobody listens at {self._http.base_url} after {ATTEMPTS} attempts; "
@@ -198,8 +199,9 @@ class Driver:
 class _Pace:
     """Holds visits back until their virtual time has come."""
 
-    def __init__(self, speed: float) -> None:
+    def __init__(self, speed: float, sleep: Callable[[float], Awaitable[None]]) -> None:
         self._speed = speed
+        self._sleep = sleep
         self._began: tuple[float, datetime] | None = None
 
     async def wait(self, due: datetime) -> None:
@@ -209,7 +211,7 @@ class _Pace:
             self._began = (time.perf_counter(), due)
         real, virtual = self._began
         left_s = (due - virtual).total_seconds() / self._speed - (time.perf_counter() - real)
-        await asyncio.sleep(max(0.0, left_s))
+        await self._sleep(max(0.0, left_s))
 
 
 def _retry_after_s(response: httpx.Response) -> float:

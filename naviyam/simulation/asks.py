@@ -46,11 +46,9 @@ _SLOTS = (
     ("밤에 ",),
 )
 _CARD = ("급식카드 되는 ", "카드 되는 ")
-_REFINE = {
-    "cheaper": ("더 싼 데는?", "더 저렴한 곳 없어?", "비싸 더 싼 거"),
-    "nearer": ("더 가까운 데는?", "너무 멀어 가까운 데"),
-    "other": ("다른 데는?", "딴 데 없어?", "거기 말고"),
-}
+_REFINE = (
+    "더 싼 데는?", "더 저렴한 곳 없어?", "비싸 더 싼 거", "더 가까운 데는?", "너무 멀어 가까운 데", "다른 데는?", "딴 데 없어?", "거기 말고",
+)  # fmt: skip
 _SELECT = ("{}번 갈래", "{}번으로 할게", "{}번 ㄱㄱ")
 _ENDS = ("", "", "", "", " ㅠㅠ", " ㅎㅎ", "!", "~")
 _ANYTHING, _DISH, _SAYS_BUDGET, _SAYS_COMPANY, _SAYS_TIME, _SAYS_CARD = (
@@ -73,7 +71,6 @@ class Wish:
 
     text: str
     food: str | None
-    budget_won: int | None = None
 
 
 def make_wish(
@@ -89,7 +86,6 @@ def make_wish(
     """Draw a question by tastes: `likes` of categories [c], `dishes` in the order of `DISHES` [d]."""
     food = None if rng.random() < _ANYTHING else _food(rng, likes, dishes)
     before = ""
-    said = None
     if companion in _WITH and rng.random() < _SAYS_COMPANY:
         before = _pick(rng, _WITH[companion])
     elif rng.random() < _SAYS_TIME:
@@ -99,21 +95,17 @@ def make_wish(
             return Wish(text=before + "안 매운 거 먹고 싶어", food=None)
         return Wish(text=before + _pick(rng, _ANY), food=None)
     if budget_won is not None and rng.random() < _SAYS_BUDGET:
-        said = budget_won
         before += f"{spoken_won(budget_won)}으로 "
     elif rng.random() < _SAYS_CARD:
         before += _pick(rng, _CARD)
     named = food if food in DISHES else _pick(rng, SPOKEN[food])
     text = before + _pick(rng, _ASK).format(named)
-    return Wish(
-        text=text if text.endswith("?") else text + _pick(rng, _ENDS), food=food, budget_won=said
-    )
+    return Wish(text=text if text.endswith("?") else text + _pick(rng, _ENDS), food=food)
 
 
-def refine(rng: np.random.Generator) -> tuple[str, str]:
-    """Return (kind, text) of a second question: `cheaper`, `nearer` or `other`."""
-    kind = _pick(rng, tuple(_REFINE))
-    return kind, _pick(rng, _REFINE[kind])
+def refine(rng: np.random.Generator) -> str:
+    """Return a second question in the same conversation."""
+    return _pick(rng, _REFINE)
 
 
 def select(rng: np.random.Generator, position: int) -> str:

@@ -5,7 +5,7 @@ Its random draws come from the seed, the child and the visit: given the same ans
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -134,10 +134,7 @@ def play(world: World, user: User, visit: Visit, *, seed: int) -> Script:
         if seen.ordered is not None or user.silent or rng.random() >= user.patience:
             return
         shown += seen.shop_ids
-        kind, said = refine(rng)
-        text = said if visit.talks else wish.text
-        if kind == "cheaper" and visit.talks and profile.budget_won:
-            wish = replace(wish, budget_won=profile.budget_won)
+        text = refine(rng) if visit.talks else wish.text
 
 
 def look(
