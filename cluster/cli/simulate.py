@@ -85,9 +85,9 @@ def simulate(
         bias=bias,
         drift=drift,
     )
-    catalog = Catalog.load(current(session.settings.paths.catalog))
-    _check_service(session, catalog.version)
-    world = World.of(catalog, seed=session.settings.seed)
+    folder = current(session.settings.paths.catalog)
+    _check_service(session, folder.name)
+    world = World.of(Catalog.load(folder), seed=session.settings.seed)
     document, groups = _run(
         session, world, plan, clients=clients, speed=speed, skip=skip, truth=truth
     )

@@ -56,7 +56,7 @@ def satisfaction(
     >>> satisfaction(0.9, response_time_s=8.0, degraded=True, noise=0.0)
     3.0
     """
-    value = 2.2 + 2.8 * relevance - 0.25 * max(response_time_s - 2.0, 0.0) - 0.6 * degraded
+    value = 2.6 + 2.6 * relevance - 0.25 * max(response_time_s - 2.0, 0.0) - 0.6 * degraded
     return float(np.clip(round(value + noise), 1, 5))
 
 

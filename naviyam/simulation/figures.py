@@ -69,14 +69,16 @@ def figures_of(seen: Sequence[Seen], *, seed: int = 0) -> tuple[GroupFigures, ..
 
 def _figures(seen: Sequence[Seen], seed: int) -> GroupFigures:
     users, of = np.unique([s.user for s in seen], return_inverse=True)
-    answers = np.bincount(of, minlength=len(users)).astype(np.float64)
+    answers: Floats = np.bincount(of, minlength=len(users)).astype(np.float64)
     rng = np.random.default_rng(seed)
     share = np.full(len(users), 1 / len(users))
-    times = rng.multinomial(len(users), share, size=RESAMPLES).astype(np.float64)
+    times = rng.multinomial(len(users), share, size=RESAMPLES)
     figures = {}
     for name, metric in METRICS.items():
-        total = np.bincount(of, weights=[metric(s) for s in seen], minlength=len(users))
-        figures[name] = _estimate(total, answers, times)
+        total: Floats = np.bincount(
+            of, weights=[metric(s) for s in seen], minlength=len(users)
+        ).astype(np.float64)
+        figures[name] = _estimate(total, answers, times.astype(np.float64))
     return GroupFigures(
         route=seen[0].route,
         group=dict(seen[0].group),
