@@ -18,6 +18,7 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    simulate,
     status,
     train,
     understand,
@@ -60,6 +61,7 @@ for _verb in (
     bootstrap.bootstrap,
     evaluate.evaluate,
     demo.demo,
+    simulate.simulate,
     version.version,
 ):
     app.command()(_verb)

@@ -25,7 +25,7 @@ from naviyam.features.vocabulary import Vocabulary
 from naviyam.learning.examination import fit_exponent
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
-from naviyam.simulation.behavior import click_chance
+from naviyam.simulation.clicks import click_chance, examination
 from training.data import Samples, visits_of
 from training.wide_deep.dataset import batch_of, query_vectors
 from training.wide_deep.loop import optimizer_of, predict, to_tensors
@@ -111,7 +111,7 @@ def show(
             if shuffled:
                 order = rng.permutation(order)
             position = np.arange(1, len(order) + 1)
-            clicked = rng.random(len(order)) < position**-BIAS * chance[order]
+            clicked = rng.random(len(order)) < examination(position, BIAS) * chance[order]
             parts.append((order, position, clicked, np.full(len(order), shuffled)))
     row, position, clicked, shuffled_rows = (np.concatenate(c) for c in zip(*parts, strict=True))
     return Shown(row=row, position=position, clicked=clicked, shuffled=shuffled_rows)
