@@ -3,11 +3,11 @@
 A loop is written once against `Exchange`; alone it is the plain loop. Who starts the processes is not decided here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import distributed, nn
@@ -20,6 +20,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 Strategy = Literal["ddp", "fsdp"]
 STATE_FILE = "state.pt"
+
+
+@runtime_checkable
+class Blocks(Protocol):
+    """A module that FSDP spreads block by block."""
+
+    def blocks(self) -> list[nn.Module]:
+        """Return the blocks, those that are used first in front."""
 
 
 def _as_it_is(module: nn.Module) -> nn.Module:
@@ -44,7 +52,7 @@ class Exchange:
 ALONE = Exchange()
 
 
-def sharded(module: nn.Module, blocks: Iterator[nn.Module] | list[nn.Module]) -> nn.Module:
+def sharded(module: nn.Module, blocks: Iterable[nn.Module]) -> nn.Module:
     """Return the module as FSDP2 keeps it: every block's parameters in equal parts on all processes.
 
     For bases that one device cannot hold. Frozen and trained parameters may stand beside each other.
@@ -53,16 +61,17 @@ def sharded(module: nn.Module, blocks: Iterator[nn.Module] | list[nn.Module]) ->
 
     for block in blocks:
         fully_shard(block)
-    wrapped: nn.Module = fully_shard(module)
-    return wrapped
+    fully_shard(module)  # changes the module itself
+    return module
 
 
 def accumulating(module: nn.Module, *, last: bool) -> AbstractContextManager[Any]:
     """Return a context in which a backward pass exchanges gradients only where it is the step's last."""
     if isinstance(module, DistributedDataParallel) and not last:
         return module.no_sync()
-    if hasattr(module, "set_requires_gradient_sync"):
-        module.set_requires_gradient_sync(last)
+    switch: Any = getattr(module, "set_requires_gradient_sync", None)
+    if switch is not None:  # FSDP2
+        switch(last)
     return nullcontext()
 
 

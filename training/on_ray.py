@@ -23,7 +23,7 @@ from torch import nn
 from cluster.ray_io.head import find_head
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
-from training.exchange import Exchange, Strategy, read_state, sharded, write_state
+from training.exchange import Blocks, Exchange, Strategy, read_state, sharded, write_state
 
 CHECKPOINTS_KEPT = 2
 
@@ -103,9 +103,7 @@ def run_workers(
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=CHECKPOINTS_KEPT),
         ),
         datasets=dict(datasets or {}),
-        dataset_config=ray.train.DataConfig(
-            datasets_to_split=list(split), execution_options=order
-        ),
+        dataset_config=ray.train.DataConfig(datasets_to_split=list(split), execution_options=order),
     )
     try:
         result = trainer.fit()
@@ -129,7 +127,7 @@ def exchange_of(strategy: Strategy) -> Exchange:
 
     def wrap(module: nn.Module) -> nn.Module:
         if strategy == "fsdp" and world > 1:
-            blocks: list[nn.Module] = module.blocks() if hasattr(module, "blocks") else []
+            blocks = module.blocks() if isinstance(module, Blocks) else []
             return sharded(module.to(ray.train.torch.get_device()), blocks)
         wrapped: nn.Module = ray.train.torch.prepare_model(module)
         return wrapped

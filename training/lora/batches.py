@@ -1,5 +1,6 @@
 """Samples as tokens, the seeded plan of optimiser steps, and each process's share of one. No model, no files."""
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -72,14 +73,16 @@ def share_of(step: Step, *, rank: int, world: int, batch_size: int) -> Share:
     samples = [e for micro in step for e in micro]
     own = sorted(samples[rank::world], key=lambda e: len(e.ids))
     chunks = [own[i : i + batch_size] for i in range(0, len(own), batch_size)]
-    most = -(-(-(-len(samples) // world)) // batch_size)
+    most = math.ceil(math.ceil(len(samples) / world) / batch_size)
     return Share(
         micros=tuple(chunks + [[EMPTY]] * (most - len(chunks))),
         counted=len(chunks),
     )
 
 
-def collate(batch: Sequence[Encoded], device: torch.device | str = "cpu") -> tuple[torch.Tensor, ...]:
+def collate(
+    batch: Sequence[Encoded], device: torch.device | str = "cpu"
+) -> tuple[torch.Tensor, ...]:
     """Return ids [n, width], attention [n, width] and which ids are the answer's [n, width]."""
     width = max(len(e.ids) for e in batch)
     ids = torch.zeros(len(batch), width, dtype=torch.long)

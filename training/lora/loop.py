@@ -180,7 +180,9 @@ class Trainee:
             if done % 10 == 0 or done in ends:
                 mean = sum(losses[-10:]) / len(losses[-10:])
                 report(
-                    Progress(step=done, steps=len(plan), loss=mean, tokens=tokens, perplexity=perplexity)
+                    Progress(
+                        step=done, steps=len(plan), loss=mean, tokens=tokens, perplexity=perplexity
+                    )
                 )
             if done % config.checkpoint_every == 0 or done in ends:
                 save(self.state(done, figures))

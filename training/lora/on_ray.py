@@ -51,9 +51,7 @@ def work(arguments: dict[str, Any]) -> None:
 
     def say(progress: Progress) -> None:
         if exchange.rank == 0:
-            sys.stderr.write(
-                f"step {progress.step}/{progress.steps} loss {progress.loss:.3f}\n"
-            )
+            sys.stderr.write(f"step {progress.step}/{progress.steps} loss {progress.loss:.3f}\n")
 
     metrics, tensors = trainee.fit(
         job.corpus,
