@@ -196,6 +196,7 @@ class ChatService:
             order_amount_won=request.order_amount_won,
             actual_visit=request.actual_visit,
             idempotency_key=request.idempotency_key,
+            simulated=request.simulated,
         )
         record = event.to_record()
         profile = await self._state.profiles.get(user_id)

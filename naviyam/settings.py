@@ -392,6 +392,52 @@ class EventLog(Section):
     """Size up to which compaction joins the Parquet files of an hour."""
 
 
+class Learning(Section):
+    """From the event log to data sets; the values are spec 3's."""
+
+    window_days: float = Field(7.0, gt=0)
+    """How far back answers count."""
+
+    min_samples: int = Field(50, ge=1)
+    """Samples below which no set is published, and nothing counts as used."""
+
+    min_satisfaction: float = Field(4.0, ge=1, le=5)
+    max_response_s: float = Field(3.0, gt=0)
+    """Slower answers are no model to follow. A small CPU takes 2 to 4 s: the card counts what that drops."""
+
+    min_quality: float = Field(0.7, ge=0, le=1)
+    shortest_answer_chars: int = Field(20, ge=1)
+    longest_answer_chars: int = Field(400, ge=1)
+    """Full marks for length lie between; a list of three shops with its notices has 100 to 300."""
+
+    attribution_hours: float = Field(72.0, gt=0)
+    """A click, order, favourite or rating later than this says nothing of the answer any more."""
+
+    clicked_weight: float = Field(1.0, gt=0)
+    favorited_weight: float = Field(1.5, gt=0)
+    ordered_weight: float = Field(2.0, gt=0)
+    rated_weight: float = Field(1.0, gt=0)
+    min_stars: float = Field(4.0, ge=1, le=5)
+    """A rating is a positive from here on."""
+
+    hard_negative_score: float = Field(0.8, ge=0, le=1)
+    hard_negative_weight: float = Field(1.5, gt=0)
+    negatives_per_positive: int = Field(2, ge=1)
+    max_position_weight: float = Field(3.0, ge=1)
+    """Limit of the correction for position, a bound on its variance."""
+
+    position_exponent: float = Field(0.5, ge=0, le=2)
+    """Rank ** -this is the chance to be looked at, as long as the log has too few clicks to tell (Joachims et al. 2017 try
+    0.5 to 2 on long lists of links; three shops are read more evenly)."""
+
+    min_position_clicks: int = Field(200, ge=1)
+    """Clicks from which the exponent is estimated."""
+
+    train_share: float = Field(0.8, gt=0, lt=1)
+    audited_answers: int = Field(200, ge=0)
+    """Answers whose features are computed again and compared with those that were served."""
+
+
 class Settings(Section):
     """Everything, with defaults for one small machine."""
 
@@ -412,6 +458,7 @@ class Settings(Section):
     events: EventLog = EventLog()
     lora_training: LoraTuning = LoraTuning()
     distributed: Distributed = Distributed()
+    learning: Learning = Learning()
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:

@@ -44,6 +44,8 @@ class Spoken:
     degraded_reason: str | None = None
     opening: str = ""
     rejected: tuple[str, ...] = field(default_factory=tuple)
+    told: tuple[str, ...] = ()
+    """The text as a model is to write it (`Written.told`)."""
 
 
 def selected(understanding: Understanding, turns: Turns) -> Recommendation | None:

@@ -31,7 +31,7 @@ from naviyam.dialogue.ports import (
     Retriever,
     Understander,
 )
-from naviyam.dialogue.records import ask_event, metadata_of, turn_event
+from naviyam.dialogue.records import Heard, ask_event, metadata_of, turn_event
 from naviyam.dialogue.remember import remember
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import (
@@ -137,7 +137,9 @@ class Pipeline:
                     yield piece
         with trace.stage("respond"):
             await self._remember(turn, decision, turns, spoken, trace, verdict)
-            event = turn_event(turn, decision, spoken, trace, self.versions, self._clock.now())
+            heard = Heard(understanding=understanding, shown=len(turns.last_shown))
+            now = self._clock.now()
+            event = turn_event(turn, heard, decision, spoken, trace, self.versions, now)
             recorded = await self._record(event, profile, decision)
         metadata = metadata_of(decision, spoken, trace, self.versions, recorded=recorded)
         yield Done(
@@ -227,7 +229,7 @@ class Pipeline:
                 else:
                     spoken.text, spoken.written_by = piece.text, piece.written_by
                     spoken.degraded_reason, spoken.opening = piece.degraded_reason, piece.opening
-                    spoken.rejected = piece.rejected
+                    spoken.rejected, spoken.told = piece.rejected, piece.told
 
     async def _profile(self, user_id: str) -> UserProfile:
         """Return what may be used of a user: without consent a nobody, whom no history knows."""

@@ -54,6 +54,12 @@ class InteractionEvent:
     degraded: bool
     candidates: CandidateLog | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+    said: Mapping[str, Any] | None = None
+    """What the message alone was taken to mean, before memory completed it."""
+
+    writing: Mapping[str, Any] | None = None
+    """What the writer was told beyond understanding and shops, and the sentences over slots that it wrote."""
 
     def to_record(self) -> dict[str, Any]:
         """Return the JSON record of the log; features are kept for the shown shops only."""
@@ -74,6 +80,9 @@ class InteractionEvent:
             "written_by": self.written_by,
             "degraded": self.degraded,
             "versions": dict(self.versions),
+            **_marked(self.simulated),
+            **({} if self.said is None else {"said": dict(self.said)}),
+            **({} if self.writing is None else {"writing": dict(self.writing)}),
         }
 
 
@@ -92,6 +101,7 @@ class FeedbackEvent:
     order_amount_won: int | None = None
     actual_visit: bool | None = None
     idempotency_key: str | None = None
+    simulated: bool = False
 
     @property
     def feedback_id(self) -> str:
@@ -117,7 +127,12 @@ class FeedbackEvent:
             "review_text": self.review_text,
             "order_amount_won": self.order_amount_won,
             "actual_visit": self.actual_visit,
+            **_marked(self.simulated),
         }
+
+
+def _marked(simulated: bool) -> dict[str, bool]:
+    return {"simulated": True} if simulated else {}
 
 
 def _candidates(log: CandidateLog | None) -> list[dict[str, Any]]:

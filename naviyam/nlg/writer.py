@@ -69,6 +69,8 @@ class Written:
     """Why sentences of the model were held back, one entry per reason."""
 
     opening: str = ""
+    told: tuple[str, ...] = ()
+    """The answer as a model is to write it: sentences over slots, without notices."""
 
 
 class Writer:
@@ -116,7 +118,7 @@ class Writer:
                                 continue
                             reason = f"rejected:{faults[0]}"
                             break
-                        for piece in self._say(slotted, draft):
+                        for piece in self._say(written, slotted, draft):
                             yield piece
             except OverloadedError:
                 reason = "llm_overloaded"
@@ -137,7 +139,7 @@ class Writer:
             yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
 
-    def _say(self, slotted: str, draft: Draft) -> list[Sentence]:
+    def _say(self, written: str, slotted: str, draft: Draft) -> list[Sentence]:
         """Add a checked sentence of the model, and the notices its shop calls for."""
         named = self._named(slotted, draft)
         new = [i for i in named if i not in draft.named]
@@ -145,7 +147,9 @@ class Writer:
         if named and not draft.opening and draft.request.situation in _LISTING:
             rng = random.Random(draft.request.seed)
             first = opening(draft.request, slot_values(draft.request), rng)
+            draft.told.append(first)
             pieces.append(draft.open(first))
+        draft.told.append(written)
         pieces.append(draft.add(slotted, "llm"))
         for i in named:
             draft.named.add(i)
@@ -190,6 +194,7 @@ class Writer:
             named = self._named(text, draft)
             if named != (draft.current,):
                 pieces += self._after_current(draft, missing)
+            draft.told.append(text)
             pieces.append(draft.add(draft.said(text), "template"))
             draft.current = next(iter(named), draft.current)
         return pieces + self._after_current(draft, missing)
@@ -220,6 +225,7 @@ class Writer:
             degraded_reason=reason,
             rejected=tuple(rejected),
             opening=draft.opening,
+            told=tuple(draft.told),
         )
 
     async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str]:

@@ -23,6 +23,7 @@ from training.lora.card import write_card
 from training.lora.data import make_samples, write_samples
 from training.lora.dataset import Conversations, read_conversations
 from training.lora.loop import Corpus, LoraTraining, Progress, train
+from training.lora.nlu_run import train_nlu
 
 Train = Callable[[Corpus, Path, LoraTraining, Path | None], dict[str, float]]
 
@@ -32,9 +33,14 @@ def main() -> int:
     arguments = _parse()
     try:
         settings = Settings.load(arguments.config)
+        config = _config(settings, arguments)
+        if arguments.task == "nlu":
+            code = _code_version("naviyam/nlu", "training/nlu")
+            found = train_nlu(settings, arguments, config, code=code, report=_report)
+            sys.stdout.write(json.dumps(found) + "\n")
+            return 0
         out: Path = arguments.out or settings.paths.adapters / "nlg"
         parent = _parent(arguments.parent, out)
-        config = _config(settings, arguments)
         conversations = (
             read_conversations(arguments.data)
             if arguments.data
@@ -47,7 +53,7 @@ def main() -> int:
             config=config,
             metrics=metrics,
             data=conversations.card,
-            code=_code_version(),
+            code=_code_version("naviyam/nlg"),
             parent=parent,
         )
     except NaviyamError as e:
@@ -72,7 +78,10 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.lora", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/local.yaml"))
     parser.add_argument("--data", type=Path, help="data set folder (default: template dialogues)")
-    parser.add_argument("--out", type=Path, help="adapter folder (default: <paths.adapters>/nlg)")
+    parser.add_argument("--task", choices=("nlg", "nlu"), default="nlg", help="what it learns")
+    parser.add_argument(
+        "--out", type=Path, help="adapter folder (default: <paths.adapters>/<task>)"
+    )
     parser.add_argument("--parent", type=Path, help="adapter folder to continue from")
     parser.add_argument(
         "--workers", type=int, default=0, help="Ray Train workers; 0 trains in this process"
@@ -87,6 +96,10 @@ def _parse() -> argparse.Namespace:
     stage.add_argument("--batch-size", type=int)
     stage.add_argument("--accumulation", type=int)
     arguments = parser.parse_args()
+    if arguments.task == "nlu" and (arguments.workers or arguments.data):
+        parser.error(
+            "--task nlu makes its own data and trains in this process; leave --data and --workers out"
+        )
     if arguments.workers < 0:
         parser.error(f"--workers is {arguments.workers}; it must be 0 or more")
     return arguments
@@ -146,7 +159,9 @@ def _trained(
 
     prepare_base(settings)  # says here, and not in a worker, what is missing
     digest = conversations.card["sha256"]
-    name = run_name("lora", asdict(config), settings.llm.base, digest, parent, _code_version())
+    name = run_name(
+        "lora", asdict(config), settings.llm.base, digest, parent, _code_version("naviyam/nlg")
+    )
     job = LoraJob(
         settings=settings,
         corpus=conversations.corpus,
@@ -186,11 +201,11 @@ def _report(progress: Progress) -> None:
     sys.stderr.flush()
 
 
-def _code_version() -> str:
-    """Return a hash of this package's sources: the same in a checkout, a container and an archive."""
+def _code_version(*packages: str) -> str:
+    """Return a hash of this package's sources and of `packages`: the same in a checkout, a container and an archive."""
     digest = sha256()
     root = Path(__file__).parents[2]
-    for folder in ("training/lora", "naviyam/nlg"):
+    for folder in ("training/lora", *packages):
         for path in sorted((root / folder).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

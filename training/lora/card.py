@@ -21,13 +21,14 @@ def write_card(
     data: Mapping[str, Any],
     code: str,
     parent: Mapping[str, Any] | None = None,
+    role: str = "nlg",
 ) -> None:
     """Write both cards beside the adapter's weights; `parent` is the card of the adapter it continues."""
     weights = sha256((out / "adapter_model.safetensors").read_bytes()).hexdigest()
     card = {
         "schema_version": SCHEMA_VERSION,
         "kind": "lora",
-        "role": "nlg",
+        "role": role,
         "version": weights[:12],
         "parent": parent and {k: parent[k] for k in ("version", "data", "training", "metrics")},
         "base": base,

@@ -22,6 +22,7 @@ from naviyam.features.history import History
 from naviyam.features.spec import FUNNEL_SCORES
 from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.features.vocabulary import Vocabulary
+from naviyam.learning.examination import fit_exponent
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 from naviyam.simulation.behavior import click_chance
@@ -118,19 +119,10 @@ def show(
 
 
 def estimate(shown: Shown) -> npt.NDArray[np.float64]:
-    """Return the chance of being looked at by position [SHOWN], 1 at the first, from the shuffled lists alone.
-
-    In those every position holds shops of the same worth, so clicks fall as looks do: position ** -b, the b of greatest
-    likelihood.
-    """
-    place = np.arange(1, SHOWN + 1)
-    count = np.bincount(shown.position[shown.shuffled] - 1, minlength=SHOWN)
-    clicked = shown.position[shown.shuffled & shown.clicked] - 1
-    exponents = np.linspace(0, 2, 81)
-    looks = count * place ** -exponents[:, None]
-    share = np.maximum(looks / np.maximum(looks.sum(1, keepdims=True), 1e-9), 1e-12)
-    best = exponents[np.argmax(np.log(share[:, clicked]).sum(1))]
-    chance: npt.NDArray[np.float64] = place**-best
+    """Return the chance of being looked at by position [SHOWN], 1 at the first, from the shuffled lists alone."""
+    position = shown.position[shown.shuffled]
+    exponent = fit_exponent(position, shown.clicked[shown.shuffled], np.zeros_like(position))
+    chance: npt.NDArray[np.float64] = np.arange(1, SHOWN + 1) ** -exponent
     return chance
 
 
