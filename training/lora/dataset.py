@@ -47,8 +47,11 @@ def read_conversations(folder: Path) -> Conversations:
         )
         for table in (parts["train"], parts["test"])
     )
-    if not training:
-        raise ArtifactError(f"{folder}/train.parquet holds no conversation; nothing can be learned")
+    if not training or not held_out:
+        raise ArtifactError(
+            f"{folder} holds {len(training)} conversations to learn from and {len(held_out)} to be judged on; "
+            "both are needed, wait for more"
+        )
     rows = len(training) + len(held_out)
     return Conversations(
         corpus=Corpus(training=training, held_out=held_out),

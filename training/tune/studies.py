@@ -21,9 +21,13 @@ Told = Callable[[float], None]
 class Study(Protocol):
     """One kind of model under search."""
 
-    space: Space
-    longest: int
-    """Epochs of the longest trial."""
+    @property
+    def space(self) -> Space:
+        """What is searched."""
+
+    @property
+    def longest(self) -> int:
+        """Epochs of the longest trial."""
 
     def epochs(self, config: Mapping[str, Any]) -> int:
         """Return how many epochs a trial runs that nobody stops."""
