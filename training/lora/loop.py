@@ -52,6 +52,7 @@ class LoraTraining:
     seed: int = 7
     threads: int = 1
     checkpoint_every: int = 40
+    report_every: int = 10
     held_out: int = 40
     """Samples kept back where the data set brings none of its own."""
 
@@ -177,7 +178,7 @@ class Trainee:
             if done in ends:
                 perplexity = self._perplexity(held_out, adapter=True)
                 figures[f"perplexity_epoch_{ends[done]}"] = perplexity
-            if done % 10 == 0 or done in ends:
+            if done % config.report_every == 0 or done in ends:
                 mean = sum(losses[-10:]) / len(losses[-10:])
                 report(
                     Progress(

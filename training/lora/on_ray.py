@@ -9,7 +9,7 @@ from typing import Any
 
 from naviyam.settings import Settings
 from training.lora.base import prepare_base
-from training.lora.loop import Corpus, LoraTraining, Progress, Trainee
+from training.lora.loop import Corpus, LoraTraining, Progress, Report, Trainee
 from training.lora.model import save_adapter
 from training.on_ray import exchange_of, report_state, restored_state, run_workers
 
@@ -18,13 +18,17 @@ METRICS_FILE = "metrics.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraJob:
-    """What a worker is sent. `base` names a folder; None lets every node prepare the configured one."""
+    """What a worker is sent. `base` names a folder; None lets every node prepare the configured one.
+
+    `told` hears of progress in every worker.
+    """
 
     settings: Settings
     corpus: Corpus
     config: LoraTraining
     parent: Path | None = None
     base: Path | None = None
+    told: Report | None = None
 
 
 def train_on_ray(job: LoraJob, out: Path, *, name: str, workers: int) -> dict[str, float]:
@@ -50,6 +54,8 @@ def work(arguments: dict[str, Any]) -> None:
     )
 
     def say(progress: Progress) -> None:
+        if job.told is not None:
+            job.told(progress)
         if exchange.rank == 0:
             sys.stderr.write(f"step {progress.step}/{progress.steps} loss {progress.loss:.3f}\n")
 
