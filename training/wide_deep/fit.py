@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -193,16 +194,10 @@ def windows_of(rows: Rows, task: Task) -> Windows:
 
 def window_of(rows: Rows, task: Task) -> Window:
     """Return rows as tensors, one query per row."""
-    dense = torch.cat(
-        [
-            torch.from_numpy(rows.wide),
-            torch.from_numpy(rows.numeric),
-            torch.from_numpy(task.queries)[torch.from_numpy(rows.query)],
-        ],
-        dim=1,
-    )
+    queries = _tensor(task.queries)[_tensor(rows.query)]
+    dense = torch.cat([_tensor(rows.wide), _tensor(rows.numeric), queries], dim=1)
     label, weight = _targets(rows, task)
-    batch = Batch(dense=dense, ids=torch.from_numpy(rows.ids))
+    batch = Batch(dense=dense, ids=_tensor(rows.ids))
     return Window(batch=batch, label=label, weight=weight)
 
 
@@ -230,7 +225,12 @@ def tensors_of(network: WideDeep) -> dict[str, torch.Tensor]:
 
 
 def _targets(rows: Rows, task: Task) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(rows.label), torch.from_numpy(rows.weight) / task.mean_weight
+    return _tensor(rows.label), _tensor(rows.weight) / task.mean_weight
+
+
+def _tensor(array: npt.NDArray[Any]) -> torch.Tensor:
+    """Return an array as a tensor; one from Ray's object store may not be written to and is copied."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _to(window: Window, device: torch.device) -> Window:

@@ -49,6 +49,7 @@ def fit_on_ray(
     filesystem, path = FileSystem.from_uri(uri)
     filesystem.create_dir(path, recursive=True)
     pq.write_table(rows.to_table(), f"{path}/rows.parquet", filesystem=filesystem)
+    ray.data.DataContext.get_current().enable_progress_bars = False
     folder = run_workers(
         settings,
         work,
