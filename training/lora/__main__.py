@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from naviyam.catalog.store import Catalog
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import LoraStage, Settings
 from naviyam.versions import current
+from training.code import sources_digest
 from training.lora.base import prepare_base
 from training.lora.card import write_card
 from training.lora.data import make_samples, write_samples
@@ -35,7 +35,7 @@ def main() -> int:
         settings = Settings.load(arguments.config)
         config = _config(settings, arguments)
         if arguments.task == "nlu":
-            code = _code_version("naviyam/nlu", "training/nlu")
+            code = sources_digest("training/lora", "naviyam/nlu", "training/nlu")
             found = train_nlu(settings, arguments, config, code=code, report=_report)
             sys.stdout.write(json.dumps(found) + "\n")
             return 0
@@ -53,7 +53,7 @@ def main() -> int:
             config=config,
             metrics=metrics,
             data=conversations.card,
-            code=_code_version("naviyam/nlg"),
+            code=sources_digest("training/lora", "naviyam/nlg"),
             parent=parent,
         )
     except NaviyamError as e:
@@ -160,7 +160,12 @@ def _trained(
     prepare_base(settings)  # says here, and not in a worker, what is missing
     digest = conversations.card["sha256"]
     name = run_name(
-        "lora", asdict(config), settings.llm.base, digest, parent, _code_version("naviyam/nlg")
+        "lora",
+        asdict(config),
+        settings.llm.base,
+        digest,
+        parent,
+        sources_digest("training/lora", "naviyam/nlg"),
     )
     job = LoraJob(
         settings=settings,
@@ -199,16 +204,6 @@ def _report(progress: Progress) -> None:
         f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} tokens {progress.tokens}{held_out}\n"
     )
     sys.stderr.flush()
-
-
-def _code_version(*packages: str) -> str:
-    """Return a hash of this package's sources and of `packages`: the same in a checkout, a container and an archive."""
-    digest = sha256()
-    root = Path(__file__).parents[2]
-    for folder in ("training/lora", *packages):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 if __name__ == "__main__":

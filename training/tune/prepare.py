@@ -11,6 +11,7 @@ from naviyam.errors import ConfigError
 from naviyam.retrieval.encoder import load_encoder
 from naviyam.settings import Settings
 from naviyam.versions import current
+from training.code import commit, sources_digest
 from training.lora.base import prepare_base
 from training.lora.data import make_samples, write_samples
 from training.lora.dataset import Conversations, read_conversations
@@ -22,7 +23,6 @@ from training.wide_deep.fit import Fitted, Task
 from training.wide_deep.output import write_model
 
 INITIAL_SAMPLES = 1_600
-CODE = "tune"
 
 
 def ranker_study(
@@ -33,7 +33,7 @@ def ranker_study(
         plan = incremental.plan(settings, data, parent or current(settings.paths.models / "ranker"))
 
         def go_on(task: Task, fitted: Fitted, out: Path) -> dict[str, Any]:
-            return incremental.finish(replace(plan, task=task), fitted, out, code_version=CODE)
+            return incremental.finish(replace(plan, task=task), fitted, out, code_version=commit())
 
         study = RankerStudy(task=plan.task, rows=plan.rows, complete=go_on)
         return study, plan.rows.digest() + plan.task.start_digest()
@@ -45,7 +45,7 @@ def ranker_study(
 
     def complete(task: Task, fitted: Fitted, out: Path) -> dict[str, Any]:
         trained = loop.finished(fitted, task, prepared)
-        contents = loop.contents(trained, prepared, encoder.name, task.rates.seed, CODE)
+        contents = loop.contents(trained, prepared, encoder.name, task.rates.seed, commit())
         version = write_model(out, **contents)
         return {"folder": str(out), "version": version, "metrics": dict(trained.metrics)}
 
@@ -77,7 +77,7 @@ def lora_study(
         conversations=conversations,
         training=training,
         trial_samples=trial_rows,
-        code_version=CODE,
+        code_version=sources_digest("training/lora", "naviyam/nlg"),
         parent=parent,
         parent_card=card,
         space=LORA_AGAIN if parent else LORA,

@@ -7,7 +7,6 @@ current ranker). `--out` writes a candidate there; without it an initial model i
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from naviyam.clock import SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 from naviyam.versions import current
+from training.code import commit
 from training.wide_deep import incremental
 from training.wide_deep.fit import Fitted, Task
 from training.wide_deep.incremental import Fit
@@ -65,7 +65,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _train(settings: Settings, arguments: argparse.Namespace, fit: Fit) -> dict[str, Any]:
-    code_version = _code_version()
+    code_version = commit()
     if arguments.data is None:
         return run(
             settings,
@@ -88,7 +88,7 @@ def _with_workers(settings: Settings, arguments: argparse.Namespace) -> dict[str
     names: list[str] = []
 
     def fit(task: Task, rows: Rows) -> Fitted:
-        inputs = (task.rates, task.start_digest(), rows.digest(), _code_version())
+        inputs = (task.rates, task.start_digest(), rows.digest(), commit())
         names.append(run_name("ranker", *inputs))
         return fit_on_ray(settings, task, rows, name=names[0], workers=arguments.workers)
 
@@ -97,22 +97,6 @@ def _with_workers(settings: Settings, arguments: argparse.Namespace) -> dict[str
         for name in names:
             forget_run(settings, name)
     return result
-
-
-def _code_version() -> str:
-    """Return the commit that runs, `unknown` outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
