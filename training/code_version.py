@@ -4,6 +4,11 @@ from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RANKER = ("training", "training/wide_deep", "naviyam/features", "naviyam/ranker", "naviyam/funnel")
+ADAPTER = ("training/lora", "naviyam/nlg")
+UNDERSTANDING_ADAPTER = ("training/lora", "naviyam/nlu", "training/nlu")
+DATASETS = ("training/datasets", "naviyam/learning", "naviyam/nlg", "naviyam/features")
+"""The folders whose sources decide what is made, for `code_version(*...)`."""
 
 
 def code_version(*folders: str, root: Path = ROOT) -> str:

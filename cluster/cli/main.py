@@ -21,6 +21,7 @@ from cluster.cli import (
     simulate,
     status,
     train,
+    tune,
     understand,
     up,
     version,
@@ -67,6 +68,7 @@ for _verb in (
     app.command()(_verb)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
 

@@ -61,7 +61,7 @@ class Registry:
 
     def get(self, name: str, version: str) -> ModelVersion:
         held = {v.version: v for v in self.versions(name)}
-        if version == "champion" or version == "challenger":  # noqa: PLR1714 - narrows the type
+        if version == "champion" or version == "challenger":
             version = self._records.alias(name, version) or version
         if version not in held:
             raise NotFoundError(

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from naviyam.clock import SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
+from training.code_version import DATASETS, code_version
 from training.datasets.run import SETS, make_sets, open_sources
 
 
@@ -33,29 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.load(arguments.config)
         sources = open_sources(settings, arguments.now or SystemClock().now())
-        made = make_sets(sources, names, code_version=_code_version())
+        made = make_sets(sources, names, code_version=code_version(*DATASETS))
     except NaviyamError as e:
         sys.stderr.write(f"{type(e).__name__}: {e}\n")
         return 1
     answer = {name: each.to_dict() for name, each in made.items()}
     sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
     return 0
-
-
-def _code_version() -> str:
-    """Return the commit that runs, `unknown` outside a git checkout."""
-    here = Path(__file__).parent
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from naviyam.conversation import Turns
 from naviyam.evaluation.understanding import Utterance, score
 from naviyam.nlu.llm import END, build_prompt, parse
 from naviyam.request import Intent, Understanding
-from training.lora.loop import fast_dtype
+from training.lora.model import fast_dtype
 from training.lora.nlu_data import Labelled
 
 _LONGEST = 96

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from cluster.registry.mlflow_registry import open_registry
-
 from naviyam.clock import SystemClock
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
@@ -69,7 +68,7 @@ def learn(
 def _runner(settings: Settings, *, jobs: bool) -> Runner:
     if not jobs:
         return LocalRunner(say=_say)
-    from cluster.ray_io.jobs import JobRunner  # noqa: PLC0415 - Ray only where it is asked for
+    from cluster.ray_io.jobs import JobRunner
 
     return JobRunner(address=f"http://127.0.0.1:{settings.serving.dashboard_port}", say=_say)
 

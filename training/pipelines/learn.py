@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from cluster.registry.models import Lineage, ModelRegistry, ModelVersion
 from cluster.registry.release import Refused, decide
-
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings

@@ -28,7 +28,8 @@ from naviyam.settings import Settings
 from naviyam.simulation.clicks import click_chance, examination
 from training.data import Samples, visits_of
 from training.wide_deep.dataset import batch_of, query_vectors
-from training.wide_deep.loop import optimizer_of, predict, to_tensors
+from training.wide_deep.fit import optimizer_of
+from training.wide_deep.loop import predict, to_tensors
 from training.wide_deep.network import WideDeep
 from training.wide_deep.sessions import SessionMaker
 from training.wide_deep.world import World
