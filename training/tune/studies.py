@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +46,7 @@ class RankerStudy:
     task: Task
     rows: Rows
     complete: Callable[[Task, Fitted, Path], dict[str, Any]]
-    space: Space = RANKER
+    space: Space = field(default_factory=lambda: RANKER)
 
     @property
     def longest(self) -> int:
@@ -81,7 +81,7 @@ class LoraStudy:
     code_version: str
     parent: Path | None = None
     parent_card: Mapping[str, Any] | None = None
-    space: Space = LORA
+    space: Space = field(default_factory=lambda: LORA)
 
     @property
     def longest(self) -> int:
