@@ -443,8 +443,8 @@ class Release(Section):
     classifier_gain: float = Field(0.0, ge=0)
     """Of the intents' accuracy; it must rise in any case."""
 
-    adapter_guards: tuple[str, ...] = ("groundedness", "safety")
-    classifier_guards: tuple[str, ...] = ("help_recall",)
+    adapter_guards: tuple[str, ...] = ("grounded", "safe")
+    classifier_guards: tuple[str, ...] = ("slot_f1",)
     guard_tolerance: float = Field(0.0, ge=0)
     """Share by which a guard metric may fall."""
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,8 @@ class JobRunner:
             if result.is_file():
                 break
             job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
-            self._asked(
-                lambda client, job=job: self._submit(client, job, step, result, module, arguments)
-            )
+            submit = partial(self._submit, job, step, result, [module, *arguments])
+            self._asked(submit)
             code, words = self._wait(job)
             if code == _PROGRAM_FAILED:
                 raise JobFailedError(f"job {job} failed:\n{words}")
@@ -67,16 +67,15 @@ class JobRunner:
 
     def _submit(
         self,
-        client: JobSubmissionClient,
         job: str,
         step: str,
         result: Path,
-        module: str,
-        arguments: Sequence[str],
+        program: Sequence[str],
+        client: JobSubmissionClient,
     ) -> None:
         if any(found.submission_id == job for found in client.list_jobs()):
             return
-        command = [sys.executable, "-m", "cluster.programs", str(result), module, *arguments]
+        command = [sys.executable, "-m", "cluster.programs", str(result), *program]
         client.submit_job(
             entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
             submission_id=job,

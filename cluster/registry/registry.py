@@ -24,7 +24,16 @@ from cluster.registry.content import (
     metrics_of,
 )
 from cluster.registry.kinds import Kind
-from cluster.registry.models import Act, Alias, Lineage, ModelVersion, Records, Served, stack
+from cluster.registry.models import (
+    ALIASES,
+    Act,
+    Alias,
+    Lineage,
+    ModelVersion,
+    Records,
+    Served,
+    stack,
+)
 from naviyam import versions
 from naviyam.clock import Clock
 from naviyam.errors import ArtifactError, ConflictError, NotFoundError
@@ -61,8 +70,8 @@ class Registry:
 
     def get(self, name: str, version: str) -> ModelVersion:
         held = {v.version: v for v in self.versions(name)}
-        if version == "champion" or version == "challenger":
-            version = self._records.alias(name, version) or version
+        if alias := ALIASES.get(version):
+            version = self._records.alias(name, alias) or version
         if version not in held:
             raise NotFoundError(
                 f"no version {version!r} of {name!r} is registered; there are: {list(held) or 'none'}"

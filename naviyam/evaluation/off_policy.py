@@ -90,7 +90,7 @@ class Value:
 
 def weights(logged: Logged, target: Target, *, clip: float) -> F64:
     """Return the running products of target over propensity [n, K], at most `clip`."""
-    running: F64 = np.cumprod(target.probability / logged.propensity, axis=1)
+    running: F64 = np.cumprod(target.probability / logged.propensity, axis=1, dtype=np.float64)
     return np.minimum(running, clip)
 
 
@@ -133,7 +133,7 @@ def _value(
     clip: float,
     replicates: Mapping[str, F64] | None = None,
 ) -> Value:
-    whole = np.cumprod(target.probability / logged.propensity, axis=1)
+    whole = np.cumprod(target.probability / logged.propensity, axis=1, dtype=np.float64)
     last = np.minimum(whole[:, -1], clip)
     found = replicates or _replicates(logged, target, sampled, clip)
     return Value(

@@ -86,8 +86,10 @@ def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64
     total = np.maximum(lists.total_relevant, 1)
     diversity, has_pair = ranking.diversity_values(lists, choices.kind, 5)
     return {
-        "precision_at_5": by_user.means(ranking.hits(lists, 5) / 5, chose),
-        "recall_at_10": by_user.means(ranking.hits(lists, 10) / total, chose),
+        "precision_at_5": by_user.means(np.asarray(ranking.hits(lists, 5) / 5, np.float64), chose),
+        "recall_at_10": by_user.means(
+            np.asarray(ranking.hits(lists, 10) / total, np.float64), chose
+        ),
         "ndcg_at_5": by_user.means(np.asarray(ranking.ndcg_values(lists, 5)), chose),
         "auc": _auc(scores, choices.relevant, drawn),
         "calibration_error": _calibration(scores, choices.relevant, drawn),

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.registry.models import Lineage, ModelRegistry, ModelVersion
-from cluster.registry.release import Refused, decide
+from cluster.registry.models import Lineage, ModelRegistry
+from cluster.registry.release import Differences, Interval, Refused, decide
+from naviyam.errors import NotFoundError
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
@@ -27,7 +28,7 @@ class Trained:
 
     program: str
     kind: str
-    """What `training.evaluation` and the release rules call it."""
+    """What `training.evaluation` calls it."""
 
 
 KINDS: Final = (
@@ -127,14 +128,20 @@ class Learning:
         folder: Path,
     ) -> dict[str, Any]:
         """Register the candidate and act on the decision; doing it again after a kill changes nothing."""
-        limits = self._settings.release
-        decision = decide(kind.kind, evaluated, limits)
+        decision = decide(
+            kind.name,
+            _numbers(evaluated["candidate"]),
+            _numbers(evaluated["champion"]),
+            self._settings.release,
+            difference=_intervals(evaluated.get("difference", {})),
+        )
         version = self._registry.register(
             kind.name,
             folder,
             lineage=Lineage(
                 parent=parent,
-                dataset=str(data.get("hash", "")),
+                dataset_hash=str(data.get("hash", "")),
+                dataset_folder=str(data["folder"]),
                 simulated=bool(data.get("simulated", False)),
             ),
             metrics=_numbers(evaluated.get("candidate", {})),
@@ -152,7 +159,11 @@ class Learning:
         return {"decision": "promoted", **told}
 
     def _champion(self, kind: Trained) -> dict[str, Any]:
-        held: ModelVersion = self._registry.champion(kind.name)
+        """Return what serves; the registry's history begins with it where it never knew it."""
+        self._registry.adopt(kind.name)
+        held = self._registry.alias(kind.name, "champion")
+        if held is None:
+            raise NotFoundError(f"no {kind.name} serves; run `naviyam bootstrap` first")
         return {"version": held.version, "folder": str(held.folder)}
 
     def _feedback(self, since: str | None) -> dict[str, Any]:
@@ -211,6 +222,13 @@ def _too_little(data: Mapping[str, Any], least: int) -> str:
 
 def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
+
+
+def _intervals(found: Mapping[str, Mapping[str, float]]) -> Differences:
+    return {
+        metric: Interval(mean=each["mean"], low=each["low"], high=each["high"])
+        for metric, each in found.items()
+    }
 
 
 def _line(outcome: Mapping[str, Any]) -> str:
