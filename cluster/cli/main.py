@@ -18,6 +18,7 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    models,
     status,
     train,
     understand,
@@ -67,6 +68,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
+app.add_typer(models.app, name="models")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -24,7 +24,16 @@ from cluster.registry.content import (
     metrics_of,
 )
 from cluster.registry.kinds import Kind
-from cluster.registry.models import Act, Alias, Lineage, ModelVersion, Records, Served, stack
+from cluster.registry.models import (
+    ALIASES,
+    Act,
+    Alias,
+    Lineage,
+    ModelVersion,
+    Records,
+    Served,
+    stack,
+)
 from naviyam import versions
 from naviyam.clock import Clock
 from naviyam.errors import ArtifactError, ConflictError, NotFoundError
@@ -61,8 +70,8 @@ class Registry:
 
     def get(self, name: str, version: str) -> ModelVersion:
         held = {v.version: v for v in self.versions(name)}
-        if version == "champion" or version == "challenger":  # noqa: PLR1714 - narrows the type
-            version = self._records.alias(name, version) or version
+        if version in ALIASES:
+            version = self._records.alias(name, ALIASES[version]) or version
         if version not in held:
             raise NotFoundError(
                 f"no version {version!r} of {name!r} is registered; there are: {list(held) or 'none'}"
@@ -173,9 +182,8 @@ class Registry:
         lineage: Lineage | None,
         metrics: Mapping[str, float] | None,
     ) -> ModelVersion:
+        digest = digest_of(file_hashes(folder))
         kind.check(folder)
-        files = file_hashes(folder)
-        digest = digest_of(files)
         for held in self.versions(name):
             if held.digest == digest and held.removed_at is None:
                 return held
