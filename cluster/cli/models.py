@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and clean up models.")
 
-Name = Annotated[
-    str, typer.Argument(help="ranker, nlg (adapters), nlu or index.", metavar="MODEL")
-]
+Name = Annotated[str, typer.Argument(help="ranker, nlg (adapters), nlu or index.", metavar="MODEL")]
 Who = Annotated[str | None, typer.Option(help="Who does it (default: the login name).")]
 _HASH_CHARS = 8
 
@@ -78,7 +76,9 @@ def show(
     session.answer(
         document,
         table(f"{name} {held.version}", ("what", "value"), facts),
-        table("what served", ("at", "act", "version", "instead of", "who", "why"), map(_row, history)),
+        table(
+            "what served", ("at", "act", "version", "instead of", "who", "why"), map(_row, history)
+        ),
     )
 
 

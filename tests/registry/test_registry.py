@@ -23,7 +23,9 @@ class Contract:
     @pytest.fixture
     def registry(self, registry_over, records, root, trained):
         """A registry in which `a` serves, published before there was one."""
-        versions.publish(root, "old", lambda f: shutil.copytree(trained("a"), f, dirs_exist_ok=True))
+        versions.publish(
+            root, "old", lambda f: shutil.copytree(trained("a"), f, dirs_exist_ok=True)
+        )
         registry = registry_over(records)
         registry.adopt("thing")
         return registry

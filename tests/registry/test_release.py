@@ -59,7 +59,9 @@ def test_a_gain_that_may_be_chance_is_refused_unless_the_settings_allow_it():
     unknown = verdict("ranker", RANKER, interval=None, **better)
     assert "no bootstrap interval" in unknown.reasons[0]
     lenient = Release(require_interval=False)
-    assert isinstance(verdict("ranker", RANKER, interval=CHANCE, limits=lenient, **better), Accepted)
+    assert isinstance(
+        verdict("ranker", RANKER, interval=CHANCE, limits=lenient, **better), Accepted
+    )
     adapter = verdict("nlg", ADAPTER, interval=CHANCE, score=0.9, perplexity=1.0)
     assert "may be chance" in adapter.reasons[0]
 
@@ -100,6 +102,4 @@ def test_a_canary_needs_both_gains(kind, needed):
     assert len(canary(0.02, needed).reasons) == 2
     assert "must be above +2.0%" in canary(0.02, 0.2).reasons[0]
     assert isinstance(canary(math.nan, 0.2), Refused)
-    assert isinstance(
-        decide_canary("nlu", offline_gain=1, online_gain=1, limits=LIMITS), Refused
-    )
+    assert isinstance(decide_canary("nlu", offline_gain=1, online_gain=1, limits=LIMITS), Refused)
