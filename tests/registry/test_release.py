@@ -15,7 +15,7 @@ EACH = ("score", "precision_at_5", "ndcg_at_5", "intent_accuracy")
 
 
 def verdict(kind, champion, *, interval=SURE, limits=LIMITS, **changed):
-    difference = {name: interval for name in EACH} if interval else None
+    difference = dict.fromkeys(EACH, interval) if interval else None
     return decide(kind, {**champion, **changed}, champion, limits, difference=difference)
 
 
@@ -87,7 +87,7 @@ def test_what_was_not_measured_is_refused(kind, champion):
 
 def test_a_champion_of_nothing_is_beaten_by_anything_above_nothing():
     zero = {"precision_at_5": 0.0, "ndcg_at_5": 0.0}
-    sure = {name: SURE for name in zero}
+    sure = dict.fromkeys(zero, SURE)
     assert isinstance(decide("ranker", RANKER, zero, LIMITS, difference=sure), Accepted)
     assert isinstance(decide("ranker", zero, zero, LIMITS, difference=sure), Refused)
     assert isinstance(decide("index", RANKER, zero, LIMITS), Refused)
