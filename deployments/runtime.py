@@ -51,6 +51,14 @@ class Runtime:
         return self.catalog.version
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedClassifier:
+    """An intent classifier, None where the rules are alone, and the name of its version."""
+
+    name: str
+    use: Classifier | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteStages:
     """Stages that are deployments of their own."""
@@ -81,7 +89,7 @@ class RuntimeBuilder:
             # search is elsewhere, messages are read here
             encoder = load_encoder(settings.retrieval)
         self._reading_encoder = encoder
-        self._classifiers: dict[str | None, Classifier | None] = {}
+        self._classifiers: dict[str | None, NamedClassifier] = {}
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
         self._state: State | None = None
@@ -126,7 +134,7 @@ class RuntimeBuilder:
             _logger.error("classifier %s was refused, the repository's serves: %s", wanted.nlu, e)
             self._classifiers[wanted.nlu] = self._classifier(None)
 
-    def _classifier(self, version: str | None) -> Classifier | None:
+    def _classifier(self, version: str | None) -> NamedClassifier:
         """Return the published classifier of a version, the repository's for None; each is read once.
 
         Raises:
@@ -135,9 +143,10 @@ class RuntimeBuilder:
         if version not in self._classifiers:
             settings, encoder = self._settings, self._reading_encoder
             if version is None or not settings.nlu.classifier or encoder is None:
-                made = open_classifier(settings, encoder)
+                made = NamedClassifier(name="repository", use=open_classifier(settings, encoder))
             else:
-                made = Classifier.load(settings.paths.models / "nlu" / version, encoder)
+                folder = settings.paths.models / "nlu" / version
+                made = NamedClassifier(name=version, use=Classifier.load(folder, encoder))
             self._classifiers = {**dict(list(self._classifiers.items())[-1:]), version: made}
         return self._classifiers[version]
 
@@ -150,7 +159,7 @@ class RuntimeBuilder:
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
         layers = LayeredUnderstander(
             RuleUnderstander(gazetteer.names(), frozenset(catalog.names)),
-            self._classifier(wanted.nlu),
+            self._classifier(wanted.nlu).use,
             ask_below=self._settings.nlu.ask_classifier_below,
         )
         for text in ("김밥 먹고 싶어", "그건 좀 그래"):  # the second asks every layer
@@ -196,7 +205,7 @@ class RuntimeBuilder:
             "index": stages.index_name or f"{stages.catalog.version} (remote)",
             "ranker": wanted.ranker or "none",
             "llm": llm.base if llm.enabled else "none",
-            "nlu": wanted.nlu or "repository",
+            "nlu": self._classifier(wanted.nlu).name,
             "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
         }

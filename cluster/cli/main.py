@@ -18,6 +18,9 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    learn,
+    loop,
+    models,
     simulate,
     status,
     train,
@@ -62,6 +65,8 @@ for _verb in (
     bootstrap.bootstrap,
     evaluate.evaluate,
     demo.demo,
+    learn.learn,
+    loop.loop,
     simulate.simulate,
     version.version,
 ):
@@ -71,6 +76,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
+app.add_typer(models.app, name="models")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

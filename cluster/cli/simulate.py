@@ -66,11 +66,8 @@ def simulate(
 
     The same options send the same idempotency keys: no feedback counts twice. Exits 1 where a call failed for good.
     """
-    from naviyam.catalog.store import Catalog
     from naviyam.clock import SEOUL, SystemClock
     from naviyam.simulation.days import Plan
-    from naviyam.simulation.users import World
-    from naviyam.versions import current
 
     session: Session = ctx.obj
     today = SystemClock().now().astimezone(SEOUL).date()
@@ -85,34 +82,39 @@ def simulate(
         bias=bias,
         drift=drift,
     )
-    folder = current(session.settings.paths.catalog)
-    _check_service(session, folder.name)
-    world = World.of(Catalog.load(folder), seed=session.settings.seed)
-    document, groups = _run(
-        session, world, plan, clients=clients, speed=speed, skip=skip, truth=truth
-    )
+    document, groups = play(session, plan, clients=clients, speed=speed, skip=skip, truth=truth)
     session.answer(document, _calls_table(document), *_figures_tables(groups))
     if document["problems"]:
         raise typer.Exit(1)
 
 
-def _run(
+def play(
     session: Session,
-    world: "World",
     plan: "Plan",
     *,
     clients: int,
-    speed: float,
-    skip: int,
-    truth: Path | None,
+    speed: float = 0.0,
+    skip: int = 0,
+    truth: Path | None = None,
 ) -> tuple[dict[str, Any], tuple["GroupFigures", ...]]:
-    """Drive the plan; return the document and its figures. A broken run says how far it came."""
+    """Drive the plan; return the document and its figures.
+
+    Raises:
+        ServiceError: the service is not there or serves another catalogue, or went away; how far it came is said.
+    """
     import asyncio
 
     from cluster.cli.client import ServiceError
     from cluster.cli.drive import Driver, client
+    from naviyam.catalog.store import Catalog
     from naviyam.simulation.days import schedule
     from naviyam.simulation.figures import figures_of
+    from naviyam.simulation.users import World
+    from naviyam.versions import current
+
+    folder = current(session.settings.paths.catalog)
+    _check_service(session, folder.name)
+    world = World.of(Catalog.load(folder), seed=session.settings.seed)
 
     async def drive() -> float:
         async with client(session.base_url, clients=clients) as http:

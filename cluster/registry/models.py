@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 Alias = Literal["champion", "challenger"]
+ALIASES: Mapping[str, Alias] = {"champion": "champion", "challenger": "challenger"}
 Act = Literal["adopt", "promote", "rollback"]
 
 

@@ -182,9 +182,8 @@ class Registry:
         lineage: Lineage | None,
         metrics: Mapping[str, float] | None,
     ) -> ModelVersion:
+        digest = digest_of(file_hashes(folder))
         kind.check(folder)
-        files = file_hashes(folder)
-        digest = digest_of(files)
         for held in self.versions(name):
             if held.digest == digest and held.removed_at is None:
                 return held

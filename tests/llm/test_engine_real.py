@@ -189,6 +189,43 @@ async def test_the_champions_own_content_takes_no_room(engine, adapters):
     await engine.apply_adapters([])
 
 
+async def test_another_default_takes_over_while_requests_run(engine, adapters):
+    """The merged champion, then a second adapter, then back; with room for one adapter besides the champion."""
+    before = "".join(await answer(engine, max_tokens=60))
+    told: list[str] = []
+
+    async def ask() -> str:
+        overrides = {**GREEDY, "max_tokens": 60}
+        stream = engine.generate(PROMPT, request_id="r", overrides=overrides, served=told.append)
+        return "".join([piece async for piece in stream])
+
+    async def swapped(spec: AdapterSpec) -> list[str]:
+        running = [asyncio.create_task(ask()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await engine.make_default(spec)
+        return list(await asyncio.gather(*running))
+
+    assert await swapped(spec_of(adapters, "challenger")) == [before, before]
+    after = "".join(await answer(engine))
+    assert after == greedy_reference(engine.served.base, adapters / "challenger")
+    assert engine.default_adapter == "challenger@1"
+    with pytest.raises(ConflictError, match="served champion"):
+        await engine.unload_adapter("challenger")
+    with pytest.raises(ArtifactError, match="truncated"):
+        await engine.make_default(spec_of(adapters, "broken"))
+    assert engine.default_adapter == "challenger@1"
+    assert await engine.apply_adapters([]) == {}
+    back = spec_of(adapters, "champion", "2")
+    for text in await swapped(back):
+        assert text.startswith(after)
+    await asyncio.gather(*engine._leaving)
+    assert "".join(await ask()) == before
+    assert [a.version for a in engine.adapters()] == ["2"]
+    assert told == ["champion@champion"] * 2 + ["challenger@1"] * 2 + ["champion@2"]
+    assert await engine.load_adapter(spec_of(adapters, "second")), "the old one's room is free"
+    await engine.apply_adapters([])
+
+
 async def test_closing_the_stream_aborts_the_request(engine):
     stream = engine.generate(PROMPT, request_id="r", overrides={"max_tokens": 200})
     await anext(stream)
