@@ -8,7 +8,6 @@ from deployments.stages import (
     LocalFunnels,
     LocalRanker,
     LocalRetriever,
-    LocalUnderstander,
     Stages,
     load_stages,
 )
@@ -27,6 +26,7 @@ from naviyam.dialogue.shops import ShopNames
 from naviyam.nlg.writer import Writer
 from naviyam.nlu.layers import LayeredUnderstander, open_classifier
 from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.third import Reader, ThirdLayer
 from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
@@ -66,11 +66,13 @@ class RuntimeBuilder:
         encoder: Encoder | None,
         generator: Generator | None,
         remote: RemoteStages | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
+        self._reader = reader
         self._writer = Writer(settings.writing, generator, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
             encoder = load_encoder(
@@ -127,7 +129,7 @@ class RuntimeBuilder:
             layers.understand(text, Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
-            understander=LocalUnderstander(layers),
+            understander=ThirdLayer(layers, self._reader, self._settings.nlu, self._clock),
             retriever=retriever,
             funnels=funnels,
             ranker=ranker,

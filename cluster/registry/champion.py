@@ -5,9 +5,9 @@ import json
 from naviyam.settings import Settings
 
 
-def adapter_version(settings: Settings) -> str:
-    """Return the champion adapter as `name@version`, its name where the card says no version, else `none`."""
-    name = settings.llm.adapter
+def adapter_version(settings: Settings, name: str | None = None) -> str:
+    """Return an adapter (the champion without a name) as `name@version`, its name where no card says a version, else `none`."""
+    name = settings.llm.adapter if name is None else name
     if not name:
         return "none"
     try:

@@ -1,4 +1,4 @@
-"""Stage 4 as a whole: the rules, and the classifier where they are unsure, merged by confidence.
+"""Stage 4's first two layers: the rules, and the classifier where they are unsure, merged by confidence; `third` adds the language model.
 
 Refuses to let a learned layer overrule safety or set a filter: filters are what was said, and the rules find that. Where a
 layer decides otherwise, what was read is expressed with that intent in mind.
@@ -6,15 +6,24 @@ layer decides otherwise, what was read is expressed with that intent in mind.
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
-from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.rules import Reading, RuleUnderstander
 from naviyam.request import Intent, Understanding
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """What rules and classifier make of a message. `reading` is None where safety answered it."""
+
+    understanding: Understanding
+    reading: Reading | None
 
 
 class LayeredUnderstander:
@@ -29,21 +38,30 @@ class LayeredUnderstander:
 
     def understand(self, text: str, turns: Turns) -> Understanding:
         """Return the understanding; `decided_by` names the layer whose intent it has."""
+        return self.consider(text, turns).understanding
+
+    def consider(self, text: str, turns: Turns) -> Considered:
+        """Return the understanding with what it was read from, for a layer that may yet decide otherwise."""
         if guarded := self.rules.guard(text):
-            return guarded
+            return Considered(understanding=guarded, reading=None)
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:
-            return first
+            return Considered(understanding=first, reading=reading)
         second = self.classifier.decide(reading.findings)
         best = surest(first, second)
-        if best is first or best.intent is first.intent:
-            return first
-        if best.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
-            first.filters.category or first.filters.food_type
-        ):
-            return first  # a food was named: on the development sets every such word of the classifier was wrong
-        return self.rules.express(reading, turns, second)
+        if best.intent is not first.intent and plausible(best.intent, first):
+            first = self.rules.express(reading, turns, second)
+        return Considered(understanding=first, reading=reading)
+
+
+def plausible(intent: Intent, first: Understanding) -> bool:
+    """Tell whether a learned layer may say that intent of a message that the rules read so.
+
+    Where a food was named, every such word of the classifier was wrong on the development sets.
+    """
+    named = first.filters.category or first.filters.food_type
+    return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
 
 def build_understander(

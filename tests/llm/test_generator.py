@@ -53,7 +53,7 @@ async def test_pieces_pass_in_order_and_nothing_is_cancelled():
     response = ScriptedResponse(["치킨", " 좋죠!"])
     handle = ScriptedHandle(response)
     assert await collect(HandleGenerator(handle), adapter="nlg@2") == ["치킨", " 좋죠!"]
-    assert handle.asked == ("질문", "nlg@2", "r")
+    assert handle.asked == ("질문", "nlg@2", "r", None)
     assert not response.cancelled
 
 
