@@ -94,7 +94,8 @@ def messages(session: Session) -> dict[str, Asked]:
     """Return what the labelled sets hold that rules and classifier are unsure of, by the prompt's digest."""
     layers = load_understander(session)
     sets = [UtteranceSet.load(path) for path in sorted(SETS.glob("understanding_*.jsonl"))]
-    return {m.key: m for s in sets for m in unsure(consider(layers, s.rows))}
+    nlu = session.settings.nlu
+    return {m.key: m for s in sets for m in unsure(consider(layers, s.rows), nlu)}
 
 
 def main() -> int:

@@ -21,8 +21,8 @@ from naviyam.nlu.third import asks, merge
 from naviyam.request import Intent, Understanding
 from naviyam.settings import Nlu
 
-UNSURE = 0.9
-"""Everything below is read, so that a threshold can be chosen."""
+UNSURE = 0.85
+"""At least everything below is read, so that a threshold can be chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +93,10 @@ def consider(layers: LayeredUnderstander, rows: Sequence[Utterance]) -> list[Ask
     return found
 
 
-def unsure(messages: Sequence[Asked]) -> Iterator[Asked]:
-    """Yield the messages that the model may be asked."""
-    yield from (m for m in messages if asks(m.considered, UNSURE))
+def unsure(messages: Sequence[Asked], settings: Nlu) -> Iterator[Asked]:
+    """Yield the messages that are read for the evaluation."""
+    below = max(UNSURE, settings.ask_llm_below)
+    yield from (m for m in messages if asks(m.considered, below))
 
 
 def understood(

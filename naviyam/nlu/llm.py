@@ -77,7 +77,7 @@ def parse(answer: str) -> Proposal | None:
         found = json.loads(answer)
         filters = Filters.from_dict(found.get("filters") or {})
         return Proposal(intent=Intent(found["intent"]), filters=filters)
-    except (ValueError, KeyError, TypeError, AttributeError, InputError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
         return None
 
 

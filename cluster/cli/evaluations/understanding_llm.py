@@ -13,7 +13,7 @@ from naviyam.nlu.third import asks
 if TYPE_CHECKING:
     from naviyam.nlu.layers import LayeredUnderstander
 
-_BELOW = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+_BELOW = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ def with_llm(
 ) -> Third | None:
     """Return the figures of all three layers on a set, None where the file lacks a reading of it."""
     nlu, messages = session.settings.nlu, consider(layers, rows)
-    candidates = list(unsure(messages))
+    candidates = list(unsure(messages, nlu))
     if any(m.key not in held.readings for m in candidates):
         return None
     by_threshold = [worth(layers, messages, held.readings, nlu, below=b) for b in _BELOW]
