@@ -24,6 +24,8 @@ class Considered:
 
     understanding: Understanding
     reading: Reading | None
+    confidence: float
+    """That of the surer layer, also where the understanding is the other's and both mean the same."""
 
 
 class LayeredUnderstander:
@@ -43,16 +45,18 @@ class LayeredUnderstander:
     def consider(self, text: str, turns: Turns) -> Considered:
         """Return the understanding with what it was read from, for a layer that may yet decide otherwise."""
         if guarded := self.rules.guard(text):
-            return Considered(understanding=guarded, reading=None)
+            return Considered(understanding=guarded, reading=None, confidence=1.0)
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:
-            return Considered(understanding=first, reading=reading)
+            return Considered(understanding=first, reading=reading, confidence=first.confidence)
         second = self.classifier.decide(reading.findings)
         best = surest(first, second)
-        if best.intent is not first.intent and plausible(best.intent, first):
+        if best.intent is first.intent:
+            return Considered(understanding=first, reading=reading, confidence=best.confidence)
+        if plausible(best.intent, first):
             first = self.rules.express(reading, turns, second)
-        return Considered(understanding=first, reading=reading)
+        return Considered(understanding=first, reading=reading, confidence=first.confidence)
 
 
 def plausible(intent: Intent, first: Understanding) -> bool:

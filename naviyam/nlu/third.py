@@ -91,7 +91,7 @@ def asks(considered: Considered, below: float) -> bool:
     return (
         considered.reading is not None
         and found.intent is not Intent.HELP_NEEDED
-        and found.confidence < below
+        and considered.confidence < below
     )
 
 

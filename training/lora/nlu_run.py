@@ -68,7 +68,7 @@ JSON: the intent, the filters that were said and, where they do not hold it, the
 
 - Data: {d["samples"]} samples ({d["source"]}); SHA-256 `{d["sha256"][:16]}`. Filters of filled patterns are the rules', those of hand-written
   messages are gold. Small talk: korean_smalltalk_qa MIT, 3i4k CC BY-SA 4.0; read in place, not copied.
-- Kept apart: {m["messages"]:.0f} hand-written messages. Decoded greedily against the schema: intents {m["intent_accuracy"]:.3f}, filters F1 {m["filter_f1"]:.3f}, intent and filters
+- Kept apart: {m["messages"]:.0f} hand-written messages. Decoded greedily, without the schema: intents {m["intent_accuracy"]:.3f}, filters F1 {m["filter_f1"]:.3f}, intent and filters
   exact {m["exact"]:.3f}. Perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} samples of the same patterns; the plain base has {m["base_perplexity"]:.1f}.
 - Made by `{command}` ({m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
 - Limits: `naviyam evaluate understanding` says what it adds to rules and classifier. It proposes; it never overrules safety.
