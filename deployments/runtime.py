@@ -170,7 +170,13 @@ class RuntimeBuilder:
             "llm": llm.base if llm.enabled else "none",
             "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
+            **self._reading(),
         }
+
+    def _reading(self) -> dict[str, str]:
+        if self._reader is None:
+            return {}
+        return {"nlu_adapter": adapter_version(self._settings, self._settings.nlu.llm_adapter)}
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

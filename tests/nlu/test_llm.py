@@ -1,6 +1,7 @@
 """The language model as the third layer: its prompt, schema and answers, and that a child never waits or fails for it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from naviyam.evaluation.understanding import SETS, UtteranceSet
 from naviyam.nlu.layers import LayeredUnderstander
 from naviyam.nlu.llm import added, build_prompt, completion, parse, schema
 from naviyam.nlu.rules import RuleUnderstander
-from naviyam.nlu.third import ScriptedReader, ThirdLayer
+from naviyam.nlu.third import ScriptedReader, ThirdLayer, asks
 from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, Intent
 from naviyam.settings import Nlu
@@ -91,6 +92,14 @@ async def test_it_is_not_asked_of_what_is_sure_or_of_safety(text: str) -> None:
     layer, reader, _ = third('{"intent":"GREETING"}')
     assert await layer.understand(text, Turns()) == LAYERS.understand(text, Turns())
     assert reader.asked == []
+
+
+def test_a_doubtful_call_for_help_is_not_put_to_the_model() -> None:
+    considered = LAYERS.consider(UNSURE, Turns())
+    assert asks(considered, 0.6)
+    for intent in (Intent.HELP_NEEDED, Intent.THANKS):
+        doubtful = replace(considered.understanding, intent=intent)
+        assert asks(replace(considered, understanding=doubtful), 0.6) is (intent is Intent.THANKS)
 
 
 async def test_a_food_that_was_named_is_no_small_talk() -> None:

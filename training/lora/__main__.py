@@ -29,6 +29,7 @@ def main() -> int:
                 arguments,
                 _config(settings, arguments),
                 code=_code_version("naviyam/nlu", "training/nlu"),
+                parent=_parent(arguments.parent, arguments.out or settings.paths.adapters / "nlu"),
                 report=_report,
             )
             sys.stdout.write(json.dumps(found) + "\n")
