@@ -134,7 +134,7 @@ class GeneratedReader:
             prompt, adapter=self._adapter, request_id=request_id, overrides=self._overrides
         )
         async with contextlib.aclosing(pieces):
-            return "".join([piece async for piece in pieces])
+            return "".join([piece async for piece in pieces if isinstance(piece, str)])
 
 
 def _unwrapped(error: NaviyamError) -> NaviyamError:
