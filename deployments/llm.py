@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
+from cluster.registry.champion import adapter_version
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.follow import AdapterFollower
 from naviyam.nlg.generator import ServedBy
@@ -149,3 +150,16 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
         user_config={"adapters": [asdict(a) for a in adapters]},
     )
     return deployment.bind(settings.model_dump(mode="json"))
+
+
+def nlu_adapters(settings: Settings) -> tuple[AdapterSpec, ...]:
+    """Return the adapter that reads messages, none where the layer is off or the adapter is not there, which the log then says."""
+    if not settings.nlu.llm:
+        return ()
+    name = settings.nlu.llm_adapter
+    version = adapter_version(settings, name)
+    if version == name:
+        _log.warning("no adapter %s with a card in %s", name, settings.paths.adapters)
+        return ()
+    folder = settings.paths.adapters / name
+    return (AdapterSpec(name=name, version=version.partition("@")[2], path=str(folder)),)

@@ -9,7 +9,6 @@ from deployments.stages import (
     LocalFunnels,
     LocalRanker,
     LocalRetriever,
-    LocalUnderstander,
     Stages,
     load_stages,
 )
@@ -30,6 +29,7 @@ from naviyam.nlg.writer import Writer
 from naviyam.nlu.classifier import Classifier
 from naviyam.nlu.layers import LayeredUnderstander, open_classifier
 from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.third import Reader, ThirdLayer
 from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
@@ -79,11 +79,13 @@ class RuntimeBuilder:
         encoder: Encoder | None,
         generator: Generator | None,
         remote: RemoteStages | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
+        self._reader = reader
         self._writer = Writer(settings.writing, generator, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
             # search is elsewhere, messages are read here
@@ -166,7 +168,7 @@ class RuntimeBuilder:
             layers.understand(text, Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
-            understander=LocalUnderstander(layers),
+            understander=ThirdLayer(layers, self._reader, self._settings.nlu, self._clock),
             retriever=retriever,
             funnels=funnels,
             ranker=ranker,
@@ -208,7 +210,13 @@ class RuntimeBuilder:
             "nlu": self._classifier(wanted.nlu).name,
             "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
+            **self._reading(),
         }
+
+    def _reading(self) -> dict[str, str]:
+        if self._reader is None:
+            return {}
+        return {"nlu_adapter": adapter_version(self._settings, self._settings.nlu.llm_adapter)}
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

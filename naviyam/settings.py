@@ -103,6 +103,22 @@ class Nlu(Section):
     ask_classifier_below: float = Field(0.9, ge=0, le=1)
     """Confidence of the rules under which the classifier is asked; the surer of the two then decides."""
 
+    llm: bool = False
+    """True loads the adapter `llm_adapter` beside the champion and asks it where the others are unsure."""
+
+    llm_adapter: str = "nlu"
+    """Folder under paths.adapters."""
+
+    ask_llm_below: float = Field(0.5, ge=0, le=1)
+    """Confidence under which the language model is asked, and that of its answer: its share of right ones when asked."""
+
+    llm_timeout_s: float = Field(1.0, gt=0)
+    """After so long the other layers' understanding stands, and for `llm_pause_s` nobody is asked."""
+
+    llm_pause_s: float = Field(10.0, ge=0)
+    llm_filters: bool = False
+    """True takes filters from the language model too, where the words for them stand in the message."""
+
 
 class Retrieval(Section):
     """Encoder and index."""

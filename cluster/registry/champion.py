@@ -67,3 +67,13 @@ def adapter_version(settings: Settings) -> str:
     """Return the champion adapter as `name@version`, else `none`."""
     found = champion(settings)
     return found.key if found is not None else "none"
+
+
+def reader_version(settings: Settings) -> str:
+    """Return the adapter that reads messages as `name@version`, its name alone where no card says a version."""
+    name = settings.nlu.llm_adapter
+    try:
+        card = json.loads((settings.paths.adapters / name / "model.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return name
+    return f"{name}@{card['version']}" if isinstance(card, dict) and "version" in card else name

@@ -1,7 +1,7 @@
 """Whether a trained candidate may be released: the rules of spec 1 as pure functions over measured metrics.
 
 No I/O. Every verdict says why in words and numbers; `note` is one Korean line for operators. Names of metrics:
-adapters `score` (0 to 1, the offline score), `perplexity`, `groundedness`, `safety`; rankers `precision_at_5`,
+adapters `score` (0 to 1, the offline score), `perplexity`, `grounded`, `safe`; rankers `precision_at_5`,
 `ndcg_at_5`; the classifier `intent_accuracy`. Gains are relative to the champion: 0.02 is 2 %.
 """
 

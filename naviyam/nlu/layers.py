@@ -1,4 +1,4 @@
-"""Stage 4 as a whole: the rules, and the classifier where they are unsure, merged by confidence.
+"""Stage 4's first two layers: the rules, and the classifier where they are unsure, merged by confidence; `third` adds the language model.
 
 Refuses to let a learned layer overrule safety or set a filter: filters are what was said, and the rules find that. Where a
 layer decides otherwise, what was read is expressed with that intent in mind.
@@ -6,15 +6,26 @@ layer decides otherwise, what was read is expressed with that intent in mind.
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
-from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.rules import Reading, RuleUnderstander
 from naviyam.request import Intent, Understanding
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """What rules and classifier make of a message that a screen let through."""
+
+    understanding: Understanding
+    reading: Reading
+    confidence: float
+    """That of the surer layer, also where the understanding is the other's and both mean the same."""
 
 
 class LayeredUnderstander:
@@ -29,22 +40,30 @@ class LayeredUnderstander:
 
     def understand(self, text: str, turns: Turns) -> Understanding:
         """Return the understanding; `decided_by` names the layer whose intent it has."""
-        return self.rules.guard(text) or self.understand_screened(text, turns)
+        return self.rules.guard(text) or self.consider(text, turns).understanding
 
-    def understand_screened(self, text: str, turns: Turns) -> Understanding:
-        """Return the understanding of a message that a screen let through; it is not screened again."""
+    def consider(self, text: str, turns: Turns) -> Considered:
+        """Return the understanding of a message that a screen let through, with what it was read from; it is not screened again."""
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:
-            return first
+            return Considered(understanding=first, reading=reading, confidence=first.confidence)
         second = self.classifier.decide(reading.findings)
-        if second.confidence <= first.confidence or second.intent is first.intent:
-            return first
-        if second.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
-            first.filters.category or first.filters.food_type
-        ):
-            return first  # a food was named: on the development sets every such word of the classifier was wrong
-        return self.rules.express(reading, turns, second)
+        confidence = max(first.confidence, second.confidence)
+        if second.intent is first.intent:
+            return Considered(understanding=first, reading=reading, confidence=confidence)
+        if second.confidence > first.confidence and plausible(second.intent, first):
+            first = self.rules.express(reading, turns, second)
+        return Considered(understanding=first, reading=reading, confidence=first.confidence)
+
+
+def plausible(intent: Intent, first: Understanding) -> bool:
+    """Tell whether a learned layer may say that intent of a message that the rules read so.
+
+    Where a food was named, every such word of the classifier was wrong on the development sets.
+    """
+    named = first.filters.category or first.filters.food_type
+    return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
 
 def build_understander(

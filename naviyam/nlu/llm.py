@@ -6,20 +6,20 @@ intent or an impossible filter is refused, and a filter is taken only where the 
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from naviyam.conversation import Turns
 from naviyam.errors import InputError
-from naviyam.request import Filters, Intent
-from naviyam.text.clean import normalise
+from naviyam.request import CATEGORIES, COMPANIONS, SORTS, TIMES_OF_DAY, Filters, Intent
+from naviyam.text.clean import normalise, squash
 
 END: Final = "<|im_end|>"
 _LONGEST = 80
 """Characters of a message that are read; children write 10 to 40."""
 
-_CONTROL = re.compile(r"<\|[^>]*\|>|[\x00-\x1f]|\s+")
+_CONTROL = re.compile(r"(?:<\|[^>]*\|>|[\x00-\x1f]|\s)+")
 
 
 def build_prompt(text: str, turns: Turns) -> str:
@@ -77,5 +77,75 @@ def parse(answer: str) -> Proposal | None:
         found = json.loads(answer)
         filters = Filters.from_dict(found.get("filters") or {})
         return Proposal(intent=Intent(found["intent"]), filters=filters)
-    except (ValueError, KeyError, TypeError, AttributeError, InputError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InputError):
         return None
+
+
+def schema(*, filters: bool) -> dict[str, Any]:
+    """Return the JSON schema that an answer is decoded against: spec 7's intents, and its filters where they are asked for.
+
+    >>> schema(filters=False)["required"], sorted(schema(filters=True)["properties"])
+    (['intent'], ['filters', 'intent'])
+    """
+    properties: dict[str, Any] = {"intent": {"enum": [i.value for i in Intent]}}
+    if filters:
+        properties["filters"] = _object(_FILTERS, required=())
+    return _object(properties, required=("intent",))
+
+
+def _object(properties: Mapping[str, Any], *, required: Sequence[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _texts() -> dict[str, Any]:
+    return {"type": "array", "items": _TEXT, "maxItems": 4}
+
+
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 20}
+_FILTERS: Final = {
+    "atmosphere": _TEXT,
+    "budget_max": {"type": "integer", "minimum": 1, "maximum": 10_000_000},
+    "category": {"enum": list(CATEGORIES)},
+    "companion": {"enum": list(COMPANIONS)},
+    "dietary": _texts(),
+    "exclude": _texts(),
+    "food_type": _TEXT,
+    "is_good_influence_shop": {"enum": [True]},
+    "location": _TEXT,
+    "open_now": {"enum": [True]},
+    "party_size": {"type": "integer", "minimum": 1, "maximum": 99},
+    "payment_method": {"enum": ["meal_card"]},
+    "sort": {"enum": list(SORTS)},
+    "time_of_day": {"enum": list(TIMES_OF_DAY)},
+}
+"""In the order in which the adapter learned them."""
+
+
+def added(proposed: Filters, said: Filters, text: str) -> Filters:
+    """Return `said` with what the model adds, where the words for it stand in the message.
+
+    Only values that are words themselves can be found there (a dish, a place, what is not wanted); the others, and whatever the rules found,
+    stay as the rules say.
+
+    >>> added(Filters(food_type="마라샹궈", location="강남"), Filters(sort="cheapest"), "마라 샹궈 싼 데").to_dict()
+    {'food_type': '마라샹궈', 'sort': 'cheapest'}
+    """
+    plain = squash(text)
+    changes: dict[str, Any] = {}
+    for key in ("food_type", "location", "atmosphere"):
+        value = getattr(proposed, key)
+        fits = value and squash(value) and squash(value) in plain
+        taken = getattr(said, key) or (key == "food_type" and said.category)
+        if fits and not taken and squash(value) not in map(squash, said.exclude):
+            changes[key] = value
+    unwanted = [x for x in proposed.exclude if squash(x) and squash(x) in plain]
+    wanted = {said.category, said.food_type, changes.get("food_type")}
+    more = tuple(x for x in unwanted if x not in said.exclude and x not in wanted)
+    if more:
+        changes["exclude"] = (*said.exclude, *more)
+    return replace(said, **changes)

@@ -42,7 +42,7 @@ _SAFETY_INTENTS: Mapping[InputKind, Intent] = {
 _ABOUT_A_SHOP = frozenset(
     (Intent.SHOP_INQUIRY, Intent.MENU_INQUIRY, Intent.MEAL_CARD_INQUIRY, Intent.SELECT)
 )
-_WITHOUT_FILTERS = frozenset(
+WITHOUT_FILTERS = frozenset(
     (Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE, Intent.COMPLAINT, Intent.SELECT, Intent.SHOP_INQUIRY, Intent.HELP_NEEDED)
 )  # fmt: skip
 """These wish for nothing new; what was said stays in the entities."""
@@ -142,7 +142,7 @@ class RuleUnderstander:
             intent=intent,
             confidence=confidence,
             entities=_entities(reading.cleaned, (*spans, *extra)),
-            filters=Filters() if intent in _WITHOUT_FILTERS else _filters(spans),
+            filters=Filters() if intent in WITHOUT_FILTERS else _filters(spans),
             semantic_query=semantic_query(reading.findings.text, spans),
             keywords=keywords(text),
             emotion=emotion(text),

@@ -167,10 +167,11 @@ def test_the_section_measures_what_is_on_file_and_says_what_is_missing(
 ) -> None:
     from cluster.cli.evaluations import writing  # noqa: PLC0415
     from cluster.cli.evaluations.scale import Scale  # noqa: PLC0415
+    from cluster.registry.champion import adapter_version  # noqa: PLC0415
     from naviyam.settings import Settings  # noqa: PLC0415
 
     settings = Settings.parse({"paths": {"state": str(tmp_path), "adapters": str(tmp_path)}})
-    header = replace(HEADER, base=settings.llm.base, adapter="nlg")
+    header = replace(HEADER, base=settings.llm.base, adapter=adapter_version(settings))
     path = tmp_path / "evaluation" / "answers-llm.jsonl"
     append_answers(path, header, (written(GOOD, rejected=["fluency"]),))
     asked: list[str] = []

@@ -140,6 +140,7 @@ class World:
             Trace.start(clock, turn.received_s),
             {"ranker": "r1", "catalogue": "v1"},
             at,
+            kept=understanding,
         )
         self._queue(INTERACTIONS, event.to_record())
 

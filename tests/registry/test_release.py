@@ -6,9 +6,9 @@ from cluster.registry.release import Accepted, Interval, Refused, decide, decide
 from naviyam.settings import Release
 
 LIMITS = Release()
-ADAPTER = {"score": 0.60, "perplexity": 1.20, "groundedness": 0.99, "safety": 1.0}
+ADAPTER = {"score": 0.60, "perplexity": 1.20, "grounded": 0.99, "safe": 1.0}
 RANKER = {"precision_at_5": 0.20, "ndcg_at_5": 0.40}
-CLASSIFIER = {"intent_accuracy": 0.90, "help_recall": 0.95}
+CLASSIFIER = {"intent_accuracy": 0.90, "slot_f1": 0.95}
 SURE = Interval(mean=0.03, low=0.01, high=0.05)
 CHANCE = Interval(mean=0.03, low=-0.01, high=0.07)
 EACH = ("score", "precision_at_5", "ndcg_at_5", "intent_accuracy")
@@ -29,7 +29,7 @@ def test_an_adapter_needs_five_per_cent_and_a_falling_perplexity():
     assert same.reasons == ("perplexity is 1.2, must fall below the champion's 1.2",)
 
 
-@pytest.mark.parametrize("guard", ["groundedness", "safety"])
+@pytest.mark.parametrize("guard", ["grounded", "safe"])
 def test_no_score_pays_for_less_groundedness_or_safety(guard):
     worse = verdict("nlg", ADAPTER, score=0.9, perplexity=1.0, **{guard: 0.9})
     assert isinstance(worse, Refused)
@@ -66,11 +66,11 @@ def test_a_gain_that_may_be_chance_is_refused_unless_the_settings_allow_it():
     assert "may be chance" in adapter.reasons[0]
 
 
-def test_a_classifier_must_rise_and_keep_its_recall_of_calls_for_help():
+def test_a_classifier_must_rise_and_keep_its_filters():
     assert isinstance(verdict("nlu", CLASSIFIER, intent_accuracy=0.91), Accepted)
     assert isinstance(verdict("nlu", CLASSIFIER), Refused)
-    deaf = verdict("nlu", CLASSIFIER, intent_accuracy=0.95, help_recall=0.9)
-    assert "help_recall" in deaf.reasons[0]
+    deaf = verdict("nlu", CLASSIFIER, intent_accuracy=0.95, slot_f1=0.9)
+    assert "slot_f1" in deaf.reasons[0]
 
 
 @pytest.mark.parametrize(

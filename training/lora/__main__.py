@@ -34,12 +34,18 @@ def main() -> int:
     try:
         settings = Settings.load(arguments.config)
         config = _config(settings, arguments)
+        out: Path = arguments.out or settings.paths.adapters / arguments.task
         if arguments.task == "nlu":
-            code = code_version(*UNDERSTANDING_ADAPTER)
-            found = train_nlu(settings, arguments, config, code=code, report=_report)
+            found = train_nlu(
+                settings,
+                arguments,
+                config,
+                code=code_version(*UNDERSTANDING_ADAPTER),
+                parent=_parent(arguments.parent, out),
+                report=_report,
+            )
             sys.stdout.write(json.dumps(found) + "\n")
             return 0
-        out: Path = arguments.out or settings.paths.adapters / "nlg"
         parent = _parent(arguments.parent, out)
         conversations = (
             read_conversations(arguments.data)

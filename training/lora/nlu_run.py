@@ -21,9 +21,13 @@ def train_nlu(
     config: LoraTraining,
     *,
     code: str,
+    parent: Mapping[str, Any] | None,
     report: Callable[[Progress], None],
 ) -> dict[str, Any]:
-    """Train into `arguments.out` (default: `<paths.adapters>/nlu`) and return the folder with the metrics."""
+    """Train into `arguments.out` (default: `<paths.adapters>/nlu`) and return the folder with the metrics.
+
+    `parent` is the card of `arguments.parent`, which then is continued; keep its seed, or what was kept apart is learned.
+    """
     out: Path = arguments.out or settings.paths.adapters / "nlu"
     out.mkdir(parents=True, exist_ok=True)
     made = make_nlu_samples(settings.paths.shared_data, count=arguments.samples, seed=config.seed)
@@ -31,7 +35,7 @@ def train_nlu(
     path.parent.mkdir(parents=True, exist_ok=True)
     digest = write_samples(path, made.samples)
     base = prepare_base(settings)
-    metrics = train(base, made.samples, out, config, report=report)
+    metrics = train(base, made.samples, out, config, report=report, parent=arguments.parent)
     metrics |= read_held_out(base, out, made.held_out, threads=config.threads)
     data = {
         "sha256": digest,
@@ -47,6 +51,7 @@ def train_nlu(
         metrics=metrics,
         data=data,
         code=code,
+        parent=parent,
         role="nlu",
     )
     card = json.loads((out / "model.json").read_text(encoding="utf-8"))
@@ -57,6 +62,8 @@ def train_nlu(
 def _readme(card: Mapping[str, Any]) -> str:
     m, d, t = card["metrics"], card["data"], card["training"]
     steps = f" --max-steps {t['max_steps']}" if t["max_steps"] else ""
+    continued = f"- Continues adapter {card['parent']['version']}.\n" if card["parent"] else ""
+    steps += " --parent PARENT" if card["parent"] else ""
     command = (
         f"python -m training.lora --task nlu --samples {d['samples']} --epochs {t['epochs']} --learning-rate"
         f" {t['learning_rate']}{steps} --seed {t['seed']} --threads {t['threads']}"
@@ -68,7 +75,7 @@ JSON: the intent, the filters that were said and, where they do not hold it, the
 
 - Data: {d["samples"]} samples ({d["source"]}); SHA-256 `{d["sha256"][:16]}`. Filters of filled patterns are the rules', those of hand-written
   messages are gold. Small talk: korean_smalltalk_qa MIT, 3i4k CC BY-SA 4.0; read in place, not copied.
-- Kept apart: {m["messages"]:.0f} hand-written messages. Decoded greedily against the schema: intents {m["intent_accuracy"]:.3f}, filters F1 {m["filter_f1"]:.3f}, intent and filters
+{continued}- Kept apart: {m["messages"]:.0f} hand-written messages. Decoded greedily, without the schema: intents {m["intent_accuracy"]:.3f}, filters F1 {m["filter_f1"]:.3f}, intent and filters
   exact {m["exact"]:.3f}. Perplexity {m["perplexity"]:.3f} on {m["held_out"]:.0f} samples of the same patterns; the plain base has {m["base_perplexity"]:.1f}.
 - Made by `{command}` ({m["steps"]:.0f} steps of {t["batch_size"]}), code `{card["code"]}`.
 - Limits: `naviyam evaluate understanding` says what it adds to rules and classifier. It proposes; it never overrules safety.
