@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
-from naviyam.nlu.rules import Reading, RuleUnderstander
+from naviyam.nlu.rules import Reading, RuleUnderstander, screened
 from naviyam.request import Intent, Understanding
 from naviyam.retrieval.encoder import Encoder
-from naviyam.settings import Settings
+from naviyam.safety.screen import Screen
+from naviyam.settings import Safety, Settings
 
 _logger = logging.getLogger(__name__)
 
@@ -32,15 +33,24 @@ class LayeredUnderstander:
     """Rules first; below `ask_below` the classifier is asked, and the surer of the two decides."""
 
     def __init__(
-        self, rules: RuleUnderstander, classifier: Classifier | None, *, ask_below: float
+        self,
+        rules: RuleUnderstander,
+        classifier: Classifier | None,
+        *,
+        ask_below: float,
+        screen: Screen | None = None,
     ) -> None:
         self.rules = rules
         self.classifier = classifier
         self._ask_below = ask_below
+        self._screen = screen or Screen(Safety())
 
     def understand(self, text: str, turns: Turns) -> Understanding:
-        """Return the understanding; `decided_by` names the layer whose intent it has."""
-        return self.rules.guard(text) or self.consider(text, turns).understanding
+        """Screen a message and return its understanding; `decided_by` names the layer whose intent it has."""
+        verdict = self._screen.judge(text, turns.need_signs)
+        if verdict.kind != "ok":
+            return screened(text, verdict)
+        return self.consider(text, turns).understanding
 
     def consider(self, text: str, turns: Turns) -> Considered:
         """Return the understanding of a message that a screen let through, with what it was read from; it is not screened again."""
@@ -60,8 +70,11 @@ class LayeredUnderstander:
 def plausible(intent: Intent, first: Understanding) -> bool:
     """Tell whether a learned layer may say that intent of a message that the rules read so.
 
-    Where a food was named, every such word of the classifier was wrong on the development sets.
+    Calls for help are the screen's to see, and it let the message through: on the development sets every call that the
+    classifier saw besides was a false alarm. Where a food was named, so was every word of small talk.
     """
+    if intent is Intent.HELP_NEEDED:
+        return False
     named = first.filters.category or first.filters.food_type
     return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
@@ -72,12 +85,17 @@ def build_understander(
     *,
     place_names: Collection[str],
     shop_names: Collection[str] = (),
+    screen: Screen | None = None,
 ) -> LayeredUnderstander:
-    """Return the layers that are there; without an encoder or a trained classifier the rules are alone."""
+    """Return the layers that are there; without an encoder or a trained classifier the rules are alone.
+
+    `screen` is asked first; None screens by the rules alone.
+    """
     return LayeredUnderstander(
         RuleUnderstander(place_names, shop_names),
         open_classifier(settings, encoder),
         ask_below=settings.nlu.ask_classifier_below,
+        screen=screen,
     )
 
 

@@ -114,7 +114,7 @@ def _readings(session: Session, scale: Scale) -> tuple["ReadingFile | None", lis
     held = read_file(path)
     now = Header(
         base=settings.llm.base,
-        adapter=adapter_version(settings, nlu.llm_adapter),
+        adapter=reader_version(settings),
         filters=nlu.llm_filters,
     )
     if held is None or held.header != now:
