@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
-from cluster.registry.champion import adapter_version
+from cluster.registry.champion import reader_version
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.follow import AdapterFollower
 from naviyam.nlg.generator import ServedBy
@@ -157,7 +157,7 @@ def nlu_adapters(settings: Settings) -> tuple[AdapterSpec, ...]:
     if not settings.nlu.llm:
         return ()
     name = settings.nlu.llm_adapter
-    version = adapter_version(settings, name)
+    version = reader_version(settings)
     if version == name:
         _log.warning("no adapter %s with a card in %s", name, settings.paths.adapters)
         return ()

@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.cli.session import Session
 from cluster.cli.understand import load_understander
-from cluster.registry.champion import adapter_version
+from cluster.registry.champion import reader_version
 from deployments.generator import EngineGenerator, GeneratedReader
 from deployments.llm import nlu_adapters
 from naviyam.clock import SystemClock
@@ -52,7 +52,7 @@ async def run(settings: Settings, asked: dict[str, Asked], *, out: Path) -> dict
         )
     header = Header(
         base=settings.llm.base,
-        adapter=adapter_version(settings, settings.nlu.llm_adapter),
+        adapter=reader_version(settings),
         filters=settings.nlu.llm_filters,
     )
     held = begin_file(out, header).readings

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.registry.champion import adapter_version
+from cluster.registry.champion import adapter_version, reader_version
 from deployments.stages import (
     LocalFunnels,
     LocalRanker,
@@ -216,7 +216,7 @@ class RuntimeBuilder:
     def _reading(self) -> dict[str, str]:
         if self._reader is None:
             return {}
-        return {"nlu_adapter": adapter_version(self._settings, self._settings.nlu.llm_adapter)}
+        return {"nlu_adapter": reader_version(self._settings)}
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64
         "ndcg_at_5": by_user.means(np.asarray(ranking.ndcg_values(lists, 5), np.float64), chose),
         "auc": _auc(scores, choices.relevant, drawn),
         "calibration_error": _calibration(scores, choices.relevant, drawn),
-        "diversity_at_5": by_user.means(diversity, has_pair),
+        "diversity_at_5": by_user.means(np.asarray(diversity, np.float64), has_pair),
     }
 
 

@@ -6,7 +6,7 @@ The file holds no message, only a digest of each prompt: sets that nobody is to 
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -89,7 +89,10 @@ def consider(layers: LayeredUnderstander, rows: Sequence[Utterance]) -> list[Ask
     found = []
     for row in rows:
         turns = replay(layers.understand, row.turns)
-        found.append(Asked(row=row, turns=turns, considered=layers.consider(row.text, turns)))
+        considered = layers.consider(row.text, turns)
+        if guarded := layers.rules.guard(row.text):
+            considered = replace(considered, understanding=guarded, confidence=1.0)
+        found.append(Asked(row=row, turns=turns, considered=considered))
     return found
 
 

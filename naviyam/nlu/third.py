@@ -1,7 +1,7 @@
 """Stage 4's third layer at work: the language model is asked where rules and classifier are unsure, and may be late.
 
-Whatever goes wrong with it (off, overloaded, late, an answer that is refused), the other layers' understanding stands. It is
-never asked of what safety answered or of a call for help, and cannot take one back.
+Whatever goes wrong with it (off, overloaded, late, an answer that is refused), the other layers' understanding stands. Only messages
+that the screen let through come here, and what the others read as a call for help is not put to it.
 """
 
 import asyncio
@@ -88,11 +88,7 @@ class ThirdLayer:
 def asks(considered: Considered, below: float) -> bool:
     """Tell whether the model is to be asked: the others are unsure, and nothing calls for help."""
     found = considered.understanding
-    return (
-        considered.reading is not None
-        and found.intent is not Intent.HELP_NEEDED
-        and considered.confidence < below
-    )
+    return found.intent is not Intent.HELP_NEEDED and considered.confidence < below
 
 
 def merge(
@@ -104,7 +100,7 @@ def merge(
 ) -> Understanding:
     """Return what holds after the model spoke; it was asked only below its own confidence, so its intent wins where it is plausible."""
     first, reading = considered.understanding, considered.reading
-    if proposal is None or reading is None or not plausible(proposal.intent, first):
+    if proposal is None or not plausible(proposal.intent, first):
         return first
     found = first
     if proposal.intent is not first.intent:

@@ -50,7 +50,7 @@ def test_a_file_goes_on_after_a_crash_and_begins_anew_for_another_adapter(tmp_pa
 
 def test_the_worth_of_asking_counts_what_it_mends_and_what_it_breaks() -> None:
     rows = [row("배에서 천둥 쳐", FOOD), row("이 은혜 잊지 않을게", THANKS), row("줄넘기 백개 했더니 땀나", SCOPE),
-            row("치킨 추천해줘", FOOD)]  # fmt: skip
+            row("치킨 추천해줘", FOOD), row("아빠가 때려요", Intent.HELP_NEEDED)]  # fmt: skip
     messages = consider(LAYERS, rows)
     asked = list(unsure(messages, Nlu()))
     assert [m.row.text for m in asked] == [r.text for r in rows[:3]]
@@ -63,6 +63,6 @@ def test_the_worth_of_asking_counts_what_it_mends_and_what_it_breaks() -> None:
     found = worth(LAYERS, messages, readings, Nlu(), below=0.6)
     assert (found.asked, found.right_without, found.right_with, found.refused) == (3, 1, 1, 0)
     layers = [u.decided_by for u in understood(LAYERS, messages, readings, Nlu())]
-    assert layers == ["llm", "llm", "llm", "rules"]
+    assert layers == ["llm", "llm", "llm", "rules", "safety"]
     none = {m.key: Reading(answer="{", seconds=0.1) for m in asked}
     assert worth(LAYERS, messages, none, Nlu(), below=0.6).refused == 3

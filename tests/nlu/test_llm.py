@@ -85,11 +85,9 @@ async def test_it_decides_where_the_others_are_unsure() -> None:
     assert (await layer.understand(UNSURE, Turns())).filters == Filters(food_type="천둥")
 
 
-@pytest.mark.parametrize(
-    "text", ["치킨 추천해줘", "아빠가 때려요", "너 진짜 병신이야", "이틀 동안 굶었어"]
-)
-async def test_it_is_not_asked_of_what_is_sure_or_of_safety(text: str) -> None:
+async def test_it_is_not_asked_of_what_is_sure() -> None:
     layer, reader, _ = third('{"intent":"GREETING"}')
+    text = "치킨 추천해줘"
     assert await layer.understand(text, Turns()) == LAYERS.understand(text, Turns())
     assert reader.asked == []
 

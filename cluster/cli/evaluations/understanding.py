@@ -100,7 +100,7 @@ def run(session: Session, scale: Scale) -> Section:
 def _readings(session: Session, scale: Scale) -> tuple["ReadingFile | None", list[str]]:
     """Return what the language model read, of the adapter of now, and what is to be said of it."""
     from cluster.cli.program import ProgramError, run_program
-    from cluster.registry.champion import adapter_version
+    from cluster.registry.champion import reader_version
     from naviyam.evaluation.readings import Header, read_file
 
     settings = session.settings
