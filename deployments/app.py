@@ -9,10 +9,10 @@ from ray.serve import Application, Deployment
 from ray.serve.handle import DeploymentHandle
 
 from deployments.config import AppArgs, deployment_options, load_settings
-from deployments.generator import HandleGenerator
-from deployments.handles import HandleRanker, HandleRetriever, Probed
+from deployments.generator import GeneratedReader, HandleGenerator
+from deployments.handles import HandleRanker, HandleRetriever, Probed, ServingAdapter
 from deployments.ingress import create_app
-from deployments.llm import build_llm
+from deployments.llm import build_llm, nlu_adapters
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
 from deployments.retriever import Retriever
@@ -47,9 +47,10 @@ class Ingress:
             found = HandleRetriever(retriever)
             remote = RemoteStages(retriever=found, funnels=found, ranker=HandleRanker(ranker))
             probes |= {"index": Probed(retriever, "version"), "ranker": Probed(ranker, "version")}
-        generator = None
+        generator = reader = None
         if llm is not None:
             generator = HandleGenerator(llm)
+            reader = GeneratedReader(generator, settings.nlu) if settings.nlu.llm else None
             probes["llm"] = Probed(llm, "models")
         builder = RuntimeBuilder(
             settings,
@@ -57,9 +58,17 @@ class Ingress:
             encoder=load_encoder(settings.retrieval) if remote is None else None,
             generator=generator,
             remote=remote,
+            reader=reader,
         )
         runtimes, state = builder.start()
-        self._service = ChatService(runtimes, state, settings=settings, clock=clock, probes=probes)
+        self._service = ChatService(
+            runtimes,
+            state,
+            settings=settings,
+            clock=clock,
+            probes=probes,
+            adapter=None if llm is None else ServingAdapter(llm),
+        )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service)
@@ -78,7 +87,7 @@ def build_app(args: AppArgs) -> Application:
         parts["retriever"] = _deployed(Retriever, serving.retriever).bind(settings)
         parts["ranker"] = _deployed(Ranker, serving.ranker).bind(settings)
     if settings.llm.enabled:
-        parts["llm"] = build_llm(settings)
+        parts["llm"] = build_llm(settings, adapters=nlu_adapters(settings))
     return _deployed(serve.ingress()(Ingress), serving.ingress).bind(settings, **parts)
 
 

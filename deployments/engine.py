@@ -8,7 +8,7 @@ difference to the champion before it is loaded, because it was trained on the pl
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +19,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
 from cluster.registry.adapters import AdapterInfo, check_adapter, difference_adapter
+from cluster.registry.champion import UNVERSIONED
 from deployments.adapter_table import AdapterSpec, AdapterTable, Entry, plan_adapters
 from deployments.engine_setup import (
     ServedModel,
@@ -65,7 +66,10 @@ class LLMEngine:
         self._served = served
         self._processes = processes
         self._clock = clock
-        self._champion: AdapterInfo | None = None
+        self._merged: AdapterInfo | None = None
+        self._default: Entry | None = None
+        self._wanted: frozenset[str] = frozenset()
+        self._leaving: set[asyncio.Task[None]] = set()
         self._table = AdapterTable(capacity=settings.llm.max_loras)
         self._loading = asyncio.Lock()
         self._active = 0
@@ -126,6 +130,7 @@ class LLMEngine:
         adapter: str | None = None,
         request_id: str,
         overrides: Mapping[str, Any] | None = None,
+        served: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[str, None]:
         """Yield the answer's text piece by piece; closing the iterator aborts the request.
 
@@ -134,6 +139,7 @@ class LLMEngine:
             adapter: `name`, `name@version`, or None for the champion.
             request_id: for logs; need not be unique.
             overrides: values of `Sampling` other than the configured ones.
+            served: told before the first text which adapter writes (`name@version`, `none` for the plain base).
 
         Raises:
             OverloadedError: `llm.max_num_seqs` run and `llm.max_queued` wait already.
@@ -143,6 +149,8 @@ class LLMEngine:
         """
         params = self._sampling.updated(overrides).params()
         entry = self._begin(adapter)
+        if served is not None:
+            served(entry.spec.key if entry is not None else "none")
         try:
             (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": prompt}])
             stream = self._llm.generate(
@@ -183,16 +191,35 @@ class LLMEngine:
             ConflictError: it is the champion that requests without an adapter use.
         """
         entry = self._table.find(adapter)
-        if entry is self._default():
-            raise ConflictError(
-                f"{adapter} is the served champion; change llm.adapter and restart instead"
-            )
-        self._table.retire(adapter)
+        if entry is self._default:
+            raise ConflictError(f"{adapter} is the served champion; promote another one first")
+        await self._unload(entry)
+
+    async def _unload(self, entry: Entry) -> None:
+        self._table.retire(entry.spec.key)
         await entry.idle.wait()
         async with self._loading:
             if entry.slot is not None:
                 await self._llm.remove_lora(entry.slot)
             self._table.remove(entry)
+
+    async def make_default(self, spec: AdapterSpec) -> None:
+        """Load an adapter and let requests without an adapter use it from now on; idempotent.
+
+        What served before finishes its requests and then leaves the engine, unless `apply_adapters` wants it.
+
+        Raises:
+            ArtifactError: the adapter is damaged, unsafe or made for another base. What served serves on.
+            ConflictError: no room (one more than loaded must fit into `llm.max_loras`), or no adapters on this engine.
+        """
+        await self.load_adapter(spec)
+        entry, before = self._table.find(spec.key), self._default
+        self._default = entry
+        if before is None or before is entry or before.spec.key in self._wanted:
+            return
+        leaving = asyncio.ensure_future(self._unload(before))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     async def apply_adapters(self, wanted: Sequence[AdapterSpec]) -> dict[str, str]:
         """Load and unload until exactly `wanted` (and the champion) are served.
@@ -202,8 +229,8 @@ class LLMEngine:
         Returns:
             For each adapter that could not be loaded, the reason. What was served stays served.
         """
-        champion = self._default()
-        loaded = [e.spec for e in self._table.loaded() if e is not champion]
+        self._wanted = frozenset(s.key for s in wanted)
+        loaded = [e.spec for e in self._table.loaded() if e is not self._default]
         unload, load = plan_adapters(loaded, wanted)
         room = self._table.free >= len(load)
         if not room:
@@ -222,6 +249,11 @@ class LLMEngine:
     def adapters(self) -> tuple[LoadedAdapter, ...]:
         """Return the adapters that requests may ask for."""
         return tuple(_describe(e) for e in self._table.loaded())
+
+    @property
+    def default_adapter(self) -> str:
+        """What requests without an adapter use: `name@version`, or `none` for the plain base."""
+        return self._default.spec.key if self._default is not None else "none"
 
     @property
     def active(self) -> int:
@@ -258,7 +290,7 @@ class LLMEngine:
                 f"the language model has {self._active} requests, its limit is {limit}",
                 retry_after_s=self._settings.serving.retry_after_s,
             )
-        entry = self._default() if adapter is None else self._table.find(adapter)
+        entry = self._default if adapter is None else self._table.find(adapter)
         if self._active == 0:
             self._last_output_s = self._clock.monotonic_s()
         self._active += 1
@@ -266,33 +298,30 @@ class LLMEngine:
             self._table.begin(entry)
         return entry
 
-    def _default(self) -> Entry | None:
-        loaded = self._table.loaded()
-        return loaded[0] if self._champion is not None else None
-
     async def _load_champion(self) -> None:
         """Know the champion's content, so that it can be asked for by name, merged or not."""
         if self._served.champion is None:
             return
         path = self._served.champion
         info = await asyncio.to_thread(check_adapter, path, self._served.base)
-        spec = AdapterSpec(name=self._settings.llm.adapter, version="champion", path=str(path))
+        version = self._served.version or UNVERSIONED
+        spec = AdapterSpec(name=self._settings.llm.adapter, version=version, path=str(path))
         self._table.reserve(spec, info.digest)
-        self._champion = info if self._served.merged else None
+        self._merged = info if self._served.merged else None
         await self._load(spec, info)
-        self._champion = info
+        self._default = self._table.find(spec.key)
 
     async def _load(self, spec: AdapterSpec, info: AdapterInfo) -> None:
-        champion = self._champion
-        if self._served.merged and champion is not None and info.digest == champion.digest:
+        merged = self._merged
+        if merged is not None and info.digest == merged.digest:
             self._table.add(spec, digest=info.digest, slot=None, path=spec.path)
             return
         slot = self._table.new_slot()
         self._check_rank(spec, info)
         path = Path(spec.path)
-        if self._served.merged and champion is not None:
+        if merged is not None:
             root = self._settings.paths.cache / "difference"
-            path = await asyncio.to_thread(difference_adapter, info, champion, root)
+            path = await asyncio.to_thread(difference_adapter, info, merged, root)
         request = LoRARequest(f"{spec.key}#{slot}", slot, str(path))
         try:
             await self._llm.add_lora(request)
@@ -303,7 +332,7 @@ class LLMEngine:
         self._table.add(spec, digest=info.digest, slot=slot, path=str(path))
 
     def _check_rank(self, spec: AdapterSpec, info: AdapterInfo) -> None:
-        rank = info.rank + (self._champion.rank if self._served.merged and self._champion else 0)
+        rank = info.rank + (self._merged.rank if self._merged is not None else 0)
         if rank > self._settings.llm.max_lora_rank:
             raise ArtifactError(
                 f"adapter {spec.key} needs rank {rank} on this engine (merged: {self._served.merged}),"

@@ -33,6 +33,8 @@ class ServedModel:
     model: Path
     champion: Path | None
     merged: bool
+    version: str | None = None
+    """Of the champion."""
 
 
 def prepare_model(settings: Settings) -> ServedModel:
@@ -69,6 +71,7 @@ def _prepare(settings: Settings) -> ServedModel:
         model=Path(paths["model"]),
         champion=Path(champion) if champion else None,
         merged=paths["model"] != paths["base"],
+        version=paths.get("version"),
     )
 
 

@@ -1,18 +1,25 @@
-"""The writer's port to the language model: over a Serve handle, or straight to an engine in this process.
+"""The ports to the language model: over a Serve handle, or straight to an engine in this process.
 
 Both stream text, cancel when the iterator is closed, and raise the project's errors only, so that the
-writer can fall back.
+writer and the understanding can fall back.
 """
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, Protocol
 
 from ray.exceptions import RayError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from naviyam.errors import NaviyamError, OverloadedError
+from naviyam.nlg.generator import ServedBy
+from naviyam.nlu.llm import schema
+from naviyam.settings import Nlu
+
+_INTENT_TOKENS = 24
+_FILTERS_TOKENS = 96
+"""Tokens of the longest answer, in the packaged base's small vocabulary."""
 
 
 class ModelDownError(NaviyamError, RuntimeError):
@@ -23,8 +30,13 @@ class TextEngine(Protocol):
     """What `EngineGenerator` needs of an engine."""
 
     def generate(
-        self, prompt: str, *, adapter: str | None = None, request_id: str
-    ) -> AsyncIterator[str]: ...
+        self,
+        prompt: str,
+        *,
+        adapter: str | None = None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str, None]: ...
 
 
 class EngineGenerator:
@@ -33,9 +45,18 @@ class EngineGenerator:
     def __init__(self, engine: TextEngine) -> None:
         self._engine = engine
 
-    def stream(self, prompt: str, *, adapter: str | None, request_id: str) -> AsyncIterator[str]:
+    def stream(
+        self,
+        prompt: str,
+        *,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str, None]:
         """Yield the text; see `LLMEngine.generate` for the errors."""
-        return self._engine.generate(prompt, adapter=adapter, request_id=request_id)
+        return self._engine.generate(
+            prompt, adapter=adapter, request_id=request_id, overrides=overrides
+        )
 
 
 class HandleGenerator:
@@ -46,16 +67,21 @@ class HandleGenerator:
         self._retry_after_s = retry_after_s
 
     async def stream(
-        self, prompt: str, *, adapter: str | None, request_id: str
-    ) -> AsyncIterator[str]:
-        """Yield the text; closing the iterator cancels the request in the engine.
+        self,
+        prompt: str,
+        *,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str | ServedBy, None]:
+        """Yield who writes, then the text; closing the iterator cancels the request in the engine.
 
         Raises:
             OverloadedError: every replica's queue is full.
             ModelDownError: the replica died or was not reachable.
             NaviyamError: what the engine itself raised, unchanged.
         """
-        response = self._handle.remote(prompt, adapter, request_id)
+        response = self._handle.remote(prompt, adapter, request_id, overrides)
         finished = False
         try:
             async for piece in response:
@@ -76,6 +102,40 @@ class HandleGenerator:
             if not finished:
                 with contextlib.suppress(RayError, RayServeException):
                     response.cancel()
+
+
+class TextStream(Protocol):
+    """What `GeneratedReader` needs: one of the generators above."""
+
+    def stream(
+        self,
+        prompt: str,
+        *,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[str | ServedBy, None]: ...
+
+
+class GeneratedReader:
+    """Reads messages with the `nlu` adapter: greedy, against the schema, no longer than an answer can be."""
+
+    def __init__(self, generator: TextStream, settings: Nlu) -> None:
+        self._generator = generator
+        self._adapter = settings.llm_adapter
+        self._overrides = {
+            "temperature": 0.0,
+            "max_tokens": _FILTERS_TOKENS if settings.llm_filters else _INTENT_TOKENS,
+            "json_schema": schema(filters=settings.llm_filters),
+        }
+
+    async def read(self, prompt: str, *, request_id: str) -> str:
+        """Return the JSON; being cancelled cancels the request in the engine."""
+        pieces = self._generator.stream(
+            prompt, adapter=self._adapter, request_id=request_id, overrides=self._overrides
+        )
+        async with contextlib.aclosing(pieces):
+            return "".join([piece async for piece in pieces if isinstance(piece, str)])
 
 
 def _unwrapped(error: NaviyamError) -> NaviyamError:

@@ -70,6 +70,22 @@ async def call(
 
 
 @dataclass(frozen=True, slots=True)
+class ServingAdapter:
+    """What the language model writes with now, as one of its replicas says; `unknown` where none answers soon."""
+
+    handle: DeploymentHandle[Any]
+
+    async def __call__(self) -> str:
+        try:
+            adapter: str = await call(
+                self.handle.adapter.remote(), "adapter", timeout_s=_PROBE_TIMEOUT_S
+            )
+        except Exception:  # whatever it is, nobody can say
+            return "unknown"
+        return adapter
+
+
+@dataclass(frozen=True, slots=True)
 class Probed:
     """Readiness of a deployment: whether one of its replicas answers `method` soon."""
 

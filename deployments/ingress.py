@@ -158,12 +158,11 @@ def _operation_routes(app: FastAPI, service: ChatService) -> None:
     @app.get("/version")
     async def version() -> JSONResponse:
         """Return the versions of everything that serves."""
-        runtime = service.runtimes.current
         return JSONResponse(
             {
                 "naviyam": package_version("naviyam"),
-                **runtime.pipeline.versions,
-                "catalogue_card": describe(runtime.catalog),
+                **await service.versions(),
+                "catalogue_card": describe(service.runtimes.current.catalog),
             }
         )
 

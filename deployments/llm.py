@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
+from cluster.registry.champion import reader_version
 from deployments.adapter_table import AdapterSpec, parse_adapters
+from deployments.follow import AdapterFollower
+from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ class LLM:
         self._settings = Settings.parse(settings, source="LLM deployment")
         self._engine: LLMEngine | None = None
         self._starting: asyncio.Task[LLMEngine] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -50,14 +54,21 @@ class LLM:
         adapter: str | None,
         request_id: str,
         overrides: Mapping[str, Any] | None = None,
-    ) -> AsyncGenerator[str, None]:
-        """Yield the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
+    ) -> AsyncGenerator[str | ServedBy, None]:
+        """Yield who writes, then the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
         engine = await self._ready()
+        told: list[str] = []
         pieces = engine.generate(
-            prompt, adapter=adapter, request_id=request_id, overrides=overrides
+            prompt,
+            adapter=adapter,
+            request_id=request_id,
+            overrides=overrides,
+            served=told.append,
         )
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
+                if told:
+                    yield ServedBy(adapter=told.pop())
                 yield piece
 
     async def load_adapter(self, name: str, version: str, path: str) -> dict[str, Any]:
@@ -77,6 +88,7 @@ class LLM:
             "base": engine.served.base.name,
             "model": engine.served.model.name,
             "merged": engine.served.merged,
+            "default": engine.default_adapter,
             "adapters": [asdict(a) for a in engine.adapters()],
             "failed": dict(self._failed),
             "active": engine.active,
@@ -86,6 +98,10 @@ class LLM:
         """Return the name of the served weights; answers only once the engine runs."""
         return (await self._ready()).served.model.name
 
+    async def adapter(self) -> str:
+        """Return what requests without an adapter are written with, as `name@version`."""
+        return (await self._ready()).default_adapter
+
     async def check_health(self) -> None:
         """Raise when the engine is dead or stuck, so that Serve replaces the replica."""
         if self._engine is not None:
@@ -93,6 +109,8 @@ class LLM:
 
     async def __del__(self) -> None:
         """Called by Serve when the replica is stopped in peace."""
+        if self._following is not None:
+            self._following.cancel()
         if self._engine is not None:
             await self._engine.stop()
 
@@ -103,6 +121,9 @@ class LLM:
                 start = module.LLMEngine.start(self._settings, environ=os.environ)
                 self._starting = asyncio.ensure_future(start)
             self._engine = await self._starting
+            if self._following is None:
+                follower = AdapterFollower(self._settings, self._engine)
+                self._following = asyncio.ensure_future(follower.watch())
         return self._engine
 
 
@@ -129,3 +150,16 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
         user_config={"adapters": [asdict(a) for a in adapters]},
     )
     return deployment.bind(settings.model_dump(mode="json"))
+
+
+def nlu_adapters(settings: Settings) -> tuple[AdapterSpec, ...]:
+    """Return the adapter that reads messages, none where the layer is off or the adapter is not there, which the log then says."""
+    if not settings.nlu.llm:
+        return ()
+    name = settings.nlu.llm_adapter
+    version = reader_version(settings)
+    if version == name:
+        _log.warning("no adapter %s with a card in %s", name, settings.paths.adapters)
+        return ()
+    folder = settings.paths.adapters / name
+    return (AdapterSpec(name=name, version=version.partition("@")[2], path=str(folder)),)

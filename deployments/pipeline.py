@@ -60,6 +60,7 @@ class ChatService:
         runtimes: the current runtime and the one before.
         state: memory, profiles and the event log.
         probes: readiness by part (`index`, `ranker`, `llm`).
+        adapter: says what the language model writes with; None where it is what the settings name.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ChatService:
         settings: Settings,
         clock: Clock,
         probes: Mapping[str, Probe],
+        adapter: Probe | None = None,
     ) -> None:
         serving = settings.serving
         self.settings = settings
@@ -77,6 +79,7 @@ class ChatService:
         self.runtimes = runtimes
         self._state = state
         self._probes = probes
+        self._adapter = adapter
         self._running: set[asyncio.Task[None]] = set()
         self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
         self._others = Gate(
@@ -196,6 +199,7 @@ class ChatService:
             order_amount_won=request.order_amount_won,
             actual_visit=request.actual_visit,
             idempotency_key=request.idempotency_key,
+            simulated=request.simulated,
         )
         record = event.to_record()
         profile = await self._state.profiles.get(user_id)
@@ -248,6 +252,13 @@ class ChatService:
         names = list(self._probes)
         states = await asyncio.gather(*(self._probes[n]() for n in names))
         return dict(zip(names, states, strict=True))
+
+    async def versions(self) -> dict[str, str]:
+        """Return the versions of everything that serves."""
+        versions = dict(self.runtimes.current.pipeline.versions)
+        if self._adapter is not None:
+            versions["adapter"] = await self._adapter()
+        return versions
 
     def close(self) -> None:
         """Write what waits to disk."""

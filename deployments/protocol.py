@@ -71,13 +71,14 @@ class Model(BaseModel):
 
 
 class Context(Model):
-    """Where and when. Coordinates come in pairs."""
+    """Where and when. Coordinates come in pairs; `simulated` marks what `naviyam simulate` causes."""
 
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     district: Name | None = None
     time: Time | None = None
     municipality: Name | None = None
+    simulated: bool = False
 
     @model_validator(mode="after")
     def _pair(self) -> "Context":
@@ -93,6 +94,7 @@ class Context(Model):
             longitude=self.longitude,
             district=self.district,
             municipality=self.municipality,
+            simulated=self.simulated,
         )
 
 
@@ -199,6 +201,7 @@ class FeedbackRequest(Model):
     actual_visit: bool | None = None
     timestamp: Time | None = None
     idempotency_key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    simulated: bool = False
 
 
 def parse_filters(values: dict[str, Any]) -> Filters:

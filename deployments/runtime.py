@@ -1,14 +1,14 @@
 """Builds what one process serves from `Settings`: a pipeline over ports, for whichever versions are current. No Ray here."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.registry.champion import adapter_version
+from cluster.registry.champion import adapter_version, reader_version
 from deployments.stages import (
     LocalFunnels,
     LocalRanker,
     LocalRetriever,
-    LocalUnderstander,
     Stages,
     load_stages,
 )
@@ -24,12 +24,17 @@ from naviyam.dialogue.pipeline import Pipeline, Ports
 from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
 from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
+from naviyam.errors import ArtifactError
 from naviyam.nlg.writer import Writer
+from naviyam.nlu.classifier import Classifier
 from naviyam.nlu.layers import LayeredUnderstander, open_classifier
 from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.third import Reader, ThirdLayer
 from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
 from naviyam.text import morphemes
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,14 @@ class Runtime:
     def catalog_version(self) -> str:
         """The version of the catalogue it answers from."""
         return self.catalog.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NamedClassifier:
+    """An intent classifier, None where the rules are alone, and the name of its version."""
+
+    name: str
+    use: Classifier | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,17 +79,19 @@ class RuntimeBuilder:
         encoder: Encoder | None,
         generator: Generator | None,
         remote: RemoteStages | None = None,
+        reader: Reader | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
+        self._reader = reader
         self._writer = Writer(settings.writing, generator, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
-            encoder = load_encoder(
-                settings.retrieval
-            )  # search is elsewhere, messages are read here
-        self._classifier = open_classifier(settings, encoder)
+            # search is elsewhere, messages are read here
+            encoder = load_encoder(settings.retrieval)
+        self._reading_encoder = encoder
+        self._classifiers: dict[str | None, NamedClassifier] = {}
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
         self._state: State | None = None
@@ -89,6 +104,7 @@ class RuntimeBuilder:
             NotFoundError: nothing was published yet; the message says what to run.
         """
         first = published(self._settings)
+        self._first_classifier(first)
         stages = self._stages(first)
         holder: list[Behavior] = [stages.behavior]
         state = open_state(self._settings, self._clock, seed=lambda user: holder[0].profile(user))
@@ -109,7 +125,32 @@ class RuntimeBuilder:
         """
         self._writer = writer
         wanted = published(self._settings)
+        self._first_classifier(wanted)
         return self._runtime(self._stages(wanted), wanted, state)
+
+    def _first_classifier(self, wanted: DataVersions) -> None:
+        """At the start nothing serves yet that could serve on: a bad classifier is replaced by the repository's."""
+        try:
+            self._classifier(wanted.nlu)
+        except ArtifactError as e:
+            _logger.error("classifier %s was refused, the repository's serves: %s", wanted.nlu, e)
+            self._classifiers[wanted.nlu] = self._classifier(None)
+
+    def _classifier(self, version: str | None) -> NamedClassifier:
+        """Return the published classifier of a version, the repository's for None; each is read once.
+
+        Raises:
+            ArtifactError: the published one cannot be used.
+        """
+        if version not in self._classifiers:
+            settings, encoder = self._settings, self._reading_encoder
+            if version is None or not settings.nlu.classifier or encoder is None:
+                made = NamedClassifier(name="repository", use=open_classifier(settings, encoder))
+            else:
+                folder = settings.paths.models / "nlu" / version
+                made = NamedClassifier(name=version, use=Classifier.load(folder, encoder))
+            self._classifiers = {**dict(list(self._classifiers.items())[-1:]), version: made}
+        return self._classifiers[version]
 
     def _stages(self, wanted: DataVersions) -> Stages:
         here = self._remote is None
@@ -120,14 +161,14 @@ class RuntimeBuilder:
         gazetteer = Gazetteer.load(self._settings.paths.catalog / catalog.version)
         layers = LayeredUnderstander(
             RuleUnderstander(gazetteer.names(), frozenset(catalog.names)),
-            self._classifier,
+            self._classifier(wanted.nlu).use,
             ask_below=self._settings.nlu.ask_classifier_below,
         )
         for text in ("김밥 먹고 싶어", "그건 좀 그래"):  # the second asks every layer
             layers.understand(text, Turns())
         retriever, funnels, ranker = self._ports(stages)
         ports = Ports(
-            understander=LocalUnderstander(layers),
+            understander=ThirdLayer(layers, self._reader, self._settings.nlu, self._clock),
             retriever=retriever,
             funnels=funnels,
             ranker=ranker,
@@ -166,9 +207,16 @@ class RuntimeBuilder:
             "index": stages.index_name or f"{stages.catalog.version} (remote)",
             "ranker": wanted.ranker or "none",
             "llm": llm.base if llm.enabled else "none",
+            "nlu": self._classifier(wanted.nlu).name,
             "safety": self._screen.version,
             "adapter": adapter_version(self._settings) if llm.enabled else "none",
+            **self._reading(),
         }
+
+    def _reading(self) -> dict[str, str]:
+        if self._reader is None:
+            return {}
+        return {"nlu_adapter": reader_version(self._settings)}
 
 
 def describe(catalog: Catalog) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from vllm import SamplingParams
 from vllm.exceptions import VLLMClientError
-from vllm.sampling_params import RequestOutputKind
+from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
 from naviyam.errors import InputError
 from naviyam.settings import Writing
@@ -22,6 +22,8 @@ class Sampling:
     max_tokens: int
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
+    """The text will be JSON of this schema, and nothing else can be sampled."""
 
     @classmethod
     def configured(cls, writing: Writing) -> Self:
@@ -58,7 +60,12 @@ class Sampling:
                 max_tokens=self.max_tokens,
                 seed=self.seed,
                 stop=list(self.stop),
+                structured_outputs=_structured(self.json_schema),
                 output_kind=RequestOutputKind.DELTA,
             )
         except (VLLMClientError, ValueError, TypeError) as e:
             raise InputError(f"sampling values {self} are refused: {e}", field="overrides") from e
+
+
+def _structured(schema: Mapping[str, Any] | None) -> StructuredOutputsParams | None:
+    return StructuredOutputsParams(json=dict(schema)) if schema is not None else None

@@ -8,12 +8,10 @@ import numpy as np
 from deployments.versioned import DataVersions
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
-from naviyam.conversation import Turns
 from naviyam.errors import NotFoundError
 from naviyam.funnel.merge import Funnels
-from naviyam.nlu.layers import LayeredUnderstander
 from naviyam.ranker.scorer import WideDeepScorer
-from naviyam.request import Filters, RequestContext, Understanding, UserProfile
+from naviyam.request import Filters, RequestContext, UserProfile
 from naviyam.retrieval.encoder import Encoder
 from naviyam.retrieval.index import Index, folder_name
 from naviyam.retrieval.search import HybridRetriever
@@ -154,13 +152,3 @@ class LocalRanker:
 
     async def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
         return self.scorer.rank(request, top_k=top_k)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalUnderstander:
-    """Stage 4 by rules and classifier, in this process; a few milliseconds, so inline."""
-
-    layers: LayeredUnderstander
-
-    async def understand(self, text: str, turns: Turns) -> Understanding:
-        return self.layers.understand(text, turns)

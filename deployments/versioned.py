@@ -21,10 +21,11 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersions:
-    """Which published versions serve; `ranker` is None where none was trained yet."""
+    """Which published versions serve; `ranker` is None where none was trained yet, `nlu` where the repository's serves."""
 
     catalog: str
     ranker: str | None
+    nlu: str | None = None
 
 
 class HasCatalogVersion(Protocol):
@@ -44,8 +45,11 @@ def published(settings: Settings) -> DataVersions:
         NotFoundError: no catalogue was published yet.
     """
     catalog = versions.current(settings.paths.catalog).name
+    models = settings.paths.models
     return DataVersions(
-        catalog=catalog, ranker=versions.current_version(settings.paths.models / "ranker")
+        catalog=catalog,
+        ranker=versions.current_version(models / "ranker"),
+        nlu=versions.current_version(models / "nlu"),
     )
 
 

@@ -21,8 +21,13 @@ class Turns:
     openings: tuple[str, ...] = ()
     """First sentences of recent answers, so that the same opening does not come twice."""
 
-    need_signs: tuple[str, ...] = ()
-    """Names of signs of need in the child's messages so far (`safety.need.KEPT`), newest wish or not; never words."""
+    signs_by_message: tuple[tuple[str, ...], ...] = ()
+    """Names of signs of need in each of the child's last messages (`safety.need.heard`), newest wish or not; never words."""
 
     place: str | None = None
     """The place last named, for follow-ups that do not repeat it."""
+
+    @property
+    def need_signs(self) -> frozenset[str]:
+        """The signs of need in all the messages that are remembered."""
+        return frozenset(name for names in self.signs_by_message for name in names)

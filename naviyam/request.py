@@ -209,6 +209,8 @@ class RequestContext:
     longitude: float | None = None
     district: str | None = None
     municipality: str | None = None
+    simulated: bool = False
+    """Asked by a simulated child: the log says so, and so do the cards of what is learned from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,17 @@ def publish(root: Path, version: str, write: Callable[[Path], None]) -> Path:
     Raises:
         ConflictError: the version exists already.
     """
+    target = add(root, version, write)
+    set_current(root, version)
+    return target
+
+
+def add(root: Path, version: str, write: Callable[[Path], None]) -> Path:
+    """Write a new version with `write(folder)` beside the others; the current one stays.
+
+    Raises:
+        ConflictError: the version exists already.
+    """
     _check(version)
     target = root / version
     if target.exists():
@@ -45,8 +56,27 @@ def publish(root: Path, version: str, write: Callable[[Path], None]) -> Path:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _fsync(root)
-    set_current(root, version)
     return target
+
+
+def remove(root: Path, version: str) -> bool:
+    """Remove a version; a reader sees it whole or not at all. Return whether it was there.
+
+    Raises:
+        ConflictError: it is the current one.
+    """
+    _check(version)
+    if version == current_version(root):
+        raise ConflictError(f"{version} is current in {root}; make another one current first")
+    for stale in root.glob(".trash-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    if not (root / version).is_dir():
+        return False
+    trash = root / f".trash-{version}"
+    (root / version).rename(trash)
+    _fsync(root)
+    shutil.rmtree(trash, ignore_errors=True)
+    return True
 
 
 def set_current(root: Path, version: str) -> None:

@@ -138,6 +138,29 @@ def events(
     )
 
 
+@app.command()
+def train(
+    ctx: typer.Context,
+    what: Annotated[str, typer.Option(help="both, ranker or lora.")] = "both",
+    workers: Annotated[int, typer.Option(min=1, max=64, help="The most workers.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each way, in turn.")] = 2,
+) -> None:
+    """Compare the plain training loops with Ray Train, start-up left out: rows a second, and the share of the plain loop's."""
+    from cluster.cli.program import run_program
+
+    session: Session = ctx.obj
+    arguments = ["--what", what, "--workers", str(workers), "--rounds", str(rounds)]
+    result = run_program(session, "training.bench", arguments)
+    rows = [
+        [kind, f"Ray Train, {way}" if int(way) else "plain loop", *figures.values()]
+        for kind in ("ranker", "lora")
+        for way, figures in result.get(kind, {}).items()
+    ]
+    session.answer(
+        result, table("bench train", ("model", "way", "rows/s", "of plain", "rounds"), rows)
+    )
+
+
 def _figures_table(found: "dict[str, Figures]") -> Any:
     names = ["requests", "rps", "ok", "refused", "errors", "written_by_llm"]
     rows: list[list[object]] = [[n, *(getattr(f, n) for f in found.values())] for n in names]

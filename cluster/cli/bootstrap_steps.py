@@ -82,8 +82,10 @@ def prepare_model(session: Session) -> dict[str, Any]:
 
 def champion_digest(settings: Settings) -> str:
     """Return what the served model depends on besides its base: the adapter's files and whether it is merged."""
-    folder = settings.paths.adapters / settings.llm.adapter
-    files = sorted(folder.glob("adapter_*")) if settings.llm.adapter else []
+    from cluster.registry.champion import champion
+
+    serving = champion(settings)
+    files = sorted(serving.folder.glob("adapter_*")) if serving is not None else []
     return digest(
         str(settings.llm.merge_champion), *(sha256(f.read_bytes()).hexdigest() for f in files)
     )

@@ -18,8 +18,13 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    learn,
+    loop,
+    models,
+    simulate,
     status,
     train,
+    tune,
     understand,
     up,
     version,
@@ -60,13 +65,18 @@ for _verb in (
     bootstrap.bootstrap,
     evaluate.evaluate,
     demo.demo,
+    learn.learn,
+    loop.loop,
+    simulate.simulate,
     version.version,
 ):
     app.command()(_verb)
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
+app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
+app.add_typer(models.app, name="models")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -8,30 +8,46 @@ from cluster.cli.session import Session, table
 
 app = typer.Typer(no_args_is_help=True, help="Train a model and publish it.")
 
+THREADS = Annotated[int, typer.Option(min=1, help="Threads of torch.")]
+WORKERS = Annotated[
+    int, typer.Option(min=0, help="Workers of Ray Train; 0 trains in one process without Ray.")
+]
+DATA = Annotated[
+    str | None, typer.Option(help="Data set of `training.datasets`.", metavar="FOLDER")
+]
+PARENT = Annotated[str | None, typer.Option(help="Model to continue from.", metavar="FOLDER")]
+OUT = Annotated[str | None, typer.Option(help="Folder of the result.", metavar="FOLDER")]
+
 
 @app.command()
 def ranker(
     ctx: typer.Context,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    data: DATA = None,
+    parent: PARENT = None,
+    out: OUT = None,
+    workers: WORKERS = 0,
+    threads: THREADS = 1,
 ) -> None:
-    """Train the Wide & Deep ranker on the current catalogue's behaviour."""
-    _train(ctx.obj, "training.wide_deep", ["--threads", str(threads)])
+    """Train the ranker: on the catalogue's behaviour, or on logged answers from a parent (then --out is needed)."""
+    arguments = ["--threads", str(threads), *_folders(data, parent, out, workers)]
+    _train(ctx.obj, "training.wide_deep", arguments)
 
 
 @app.command()
 def lora(
     ctx: typer.Context,
-    samples: Annotated[int, typer.Option(min=1, help="Dialogues to make.")] = 1600,
+    samples: Annotated[int, typer.Option(min=1, help="Template dialogues to make.")] = 1600,
     max_steps: Annotated[int | None, typer.Option(min=1, help="Stop after so many steps.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
-    out: Annotated[
-        str | None, typer.Option(help="Folder of the adapter.", metavar="FOLDER")
-    ] = None,
+    data: DATA = None,
+    parent: PARENT = None,
+    out: OUT = None,
+    workers: WORKERS = 0,
+    threads: THREADS = 1,
 ) -> None:
-    """Train the `nlg` adapter on dialogues made from the catalogue (about an hour on two slow cores)."""
+    """Train the `nlg` adapter on a data set, or on dialogues made from the catalogue (hours on two slow cores)."""
     arguments = ["--samples", str(samples), "--threads", str(threads)]
     arguments += ["--max-steps", str(max_steps)] if max_steps else []
-    arguments += ["--out", out] if out else []
+    arguments += _folders(data, parent, out, workers)
     _train(ctx.obj, "training.lora", arguments)
 
 
@@ -47,6 +63,12 @@ def nlu(
     """Train the intent classifier on hand-written messages and small talk (a minute)."""
     arguments = ["--epochs", str(epochs), "--seed", str(seed), *(["--out", out] if out else [])]
     _train(ctx.obj, "training.nlu", arguments)
+
+
+def _folders(data: str | None, parent: str | None, out: str | None, workers: int) -> list[str]:
+    named = {"--data": data, "--parent": parent, "--out": out}
+    folders = [part for name, value in named.items() if value for part in (name, value)]
+    return [*folders, "--workers", str(workers)]
 
 
 def _train(session: Session, module: str, arguments: list[str]) -> None:

@@ -55,24 +55,28 @@ def understand(
 
 def load_understander(session: Session) -> "LayeredUnderstander":
     """Return the layers of stage 4; they know the shops' places and names once there is a catalogue."""
+    from naviyam.dialogue.screening import open_screen
     from naviyam.nlu.layers import build_understander
     from naviyam.retrieval.encoder import load_encoder
     from naviyam.versions import current, current_version
 
     settings = session.settings
     encoder = load_encoder(settings.retrieval) if settings.nlu.classifier else None
+    screen = open_screen(settings, encoder)
     if current_version(settings.paths.catalog) is None:
         session.say(
             "no catalogue yet: names of places and shops are not known (`naviyam bootstrap`)"
         )
-        return build_understander(settings, encoder, place_names=())
+        return build_understander(settings, encoder, place_names=(), screen=screen)
     from naviyam.catalog.gazetteer import Gazetteer
     from naviyam.catalog.store import Catalog
 
     folder = current(settings.paths.catalog)
     places = Gazetteer.load(folder).names()
     shops = frozenset(Catalog.load(folder).names)
-    return build_understander(settings, encoder, place_names=places, shop_names=shops)
+    return build_understander(
+        settings, encoder, place_names=places, shop_names=shops, screen=screen
+    )
 
 
 def _one(

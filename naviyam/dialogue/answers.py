@@ -7,6 +7,7 @@ from naviyam.catalog.store import Catalog
 from naviyam.conversation import Turns
 from naviyam.dialogue import replies
 from naviyam.dialogue.decide import SHOP_INTENTS, Decision, selected
+from naviyam.dialogue.explore import choose, exploration_seed
 from naviyam.dialogue.finder import Finder, SearchUnavailableError
 from naviyam.dialogue.place import Resolver, Whereabouts, locate
 from naviyam.dialogue.present import Candidate, View, present, recommendation
@@ -82,6 +83,7 @@ class Answers:
             exclude=shops_to_exclude(said, turns),
             count=SHOWN,
             trace=trace,
+            explore_seed=exploration_seed(turn.interaction_id),
         )
         if decision.write is None:
             if decision.found is not None and refine_kind(said) == "cheaper":
@@ -133,6 +135,7 @@ class Answers:
         exclude: tuple[str, ...],
         count: int,
         trace: Trace,
+        explore_seed: int | None = None,
     ) -> Decision:
         where = self._locate(understanding.filters, context, profile, turns)
         filters = with_allergies(understanding.filters, profile)
@@ -160,9 +163,20 @@ class Answers:
             return replace(decision, method="none", text=replies.TROUBLE)
         view = self._view(understanding, filters, context, where, relaxed=found.relaxed)
         with trace.stage("rank"):
-            shown = present(found.candidates, view, count=count)
+            chosen = choose(
+                found,
+                view,
+                self._settings.ranker,
+                count=count,
+                seed=explore_seed if profile.consent else None,
+            )
+        shown = chosen.shown
         decision = replace(
-            decision, found=found, shown=shown, method=f"hybrid+funnels+{found.ranked_by}"
+            decision,
+            found=found,
+            shown=shown,
+            draw=chosen.log,
+            method=f"hybrid+funnels+{found.ranked_by}",
         )
         if not shown:
             name = where.place.name if where.place and where.place.level != "point" else None

@@ -24,7 +24,7 @@ def load_turns(text: str) -> Turns:
         filters=_filters(raw["filters"]),
         shown_before=tuple(raw["shown_before"]),
         openings=tuple(raw["openings"]),
-        need_signs=tuple(raw.get("need_signs", ())),
+        signs_by_message=tuple(tuple(names) for names in raw.get("signs_by_message", ())),
         place=raw["place"],
     )
 

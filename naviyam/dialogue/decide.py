@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from naviyam.conversation import Turns
 from naviyam.dialogue.finder import Found
+from naviyam.feedback.events import DrawLog
 from naviyam.nlg.brief import WriteRequest
 from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, Intent, Place, Understanding
@@ -22,6 +23,9 @@ class Decision:
     write: WriteRequest | None = None
     shown: tuple[Recommendation, ...] = ()
     found: Found | None = None
+    draw: DrawLog | None = None
+    """How the order of `shown` was drawn, None where it could not be."""
+
     place: Place | None = None
     named_place: str | None = None
     """The place, if the child named it: only that is remembered."""
@@ -44,6 +48,9 @@ class Spoken:
     degraded_reason: str | None = None
     opening: str = ""
     rejected: tuple[str, ...] = field(default_factory=tuple)
+    adapter: str = ""
+    told: tuple[str, ...] = ()
+    """The text as a model is to write it (`Written.told`)."""
 
 
 def selected(understanding: Understanding, turns: Turns) -> Recommendation | None:

@@ -2,15 +2,22 @@
 
 from dataclasses import replace
 
-from naviyam.request import Entity, Filters, Understanding
+from naviyam.request import Entity, Filters, Intent, Understanding
 from naviyam.text.personal import mask
 
 
 def masked(understanding: Understanding, message: str) -> Understanding:
-    """Return an understanding of `message` whose words hold no personal data.
+    """Return an understanding of `message` whose words hold no personal data; of a call for help, no word at all.
 
     Keywords are pieces of the message, so that only those stay which its masked form still holds.
     """
+    if understanding.intent is Intent.HELP_NEEDED:
+        return Understanding(
+            intent=understanding.intent,
+            confidence=understanding.confidence,
+            emotion=understanding.emotion,
+            decided_by=understanding.decided_by,
+        )
     plain = mask(message)
     if plain == message:
         return understanding

@@ -31,7 +31,7 @@ from naviyam.dialogue.ports import (
     Retriever,
     Understander,
 )
-from naviyam.dialogue.records import ask_event, metadata_of, turn_event
+from naviyam.dialogue.records import Heard, ask_event, metadata_of, serving, turn_event
 from naviyam.dialogue.remember import remember
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import (
@@ -49,7 +49,8 @@ from naviyam.feedback.events import InteractionEvent
 from naviyam.nlg.brief import WriteRequest
 from naviyam.nlg.draft import Sentence
 from naviyam.nlg.writer import Writer
-from naviyam.request import Intent, Understanding, UserProfile
+from naviyam.nlu.rules import screened
+from naviyam.request import Understanding, UserProfile
 from naviyam.safety.screen import InputVerdict, Screen
 from naviyam.settings import Settings
 
@@ -136,10 +137,14 @@ class Pipeline:
                 async for piece in pieces:
                     yield piece
         with trace.stage("respond"):
-            await self._remember(turn, decision, turns, spoken, trace, verdict)
-            event = turn_event(turn, decision, spoken, trace, self.versions, self._clock.now())
+            kept = masked(decision.understanding, turn.message)
+            await self._remember(turn, decision, turns, spoken, trace, verdict, kept)
+            versions = serving(self.versions, spoken)
+            heard = Heard(understanding=understanding, shown=len(turns.last_shown))
+            now = self._clock.now()
+            event = turn_event(turn, heard, decision, spoken, trace, versions, now, kept=kept)
             recorded = await self._record(event, profile, decision)
-        metadata = metadata_of(decision, spoken, trace, self.versions, recorded=recorded)
+        metadata = metadata_of(decision, spoken, trace, versions, recorded=recorded)
         yield Done(
             interaction_id=turn.interaction_id,
             session_id=turn.session_id,
@@ -169,7 +174,8 @@ class Pipeline:
             ask, understanding, verdict, profile=profile, trace=trace
         )
         with trace.stage("respond"):
-            event = ask_event(ask, decision, trace, self.versions, self._clock.now())
+            versions = serving(self.versions, Spoken())
+            event = ask_event(ask, decision, trace, versions, self._clock.now())
             recorded = await self._record(event, profile, decision)
         explanations = [" · ".join(r.reasons) for r in decision.shown]
         return Recommendations(
@@ -177,7 +183,7 @@ class Pipeline:
             query=ask.query,
             recommendations=decision.shown,
             explanations=tuple(explanations or [decision.text or ""]),
-            metadata=metadata_of(decision, Spoken(), trace, self.versions, recorded=recorded),
+            metadata=metadata_of(decision, Spoken(), trace, versions, recorded=recorded),
         )
 
     async def understand(self, text: str, *, user_id: str, session_id: str) -> Understanding:
@@ -187,14 +193,10 @@ class Pipeline:
         return await self._understand(text, turns, verdict)
 
     async def _understand(self, text: str, turns: Turns, verdict: InputVerdict) -> Understanding:
-        understanding = await self._ports.understander.understand(text, turns)
-        if verdict.kind == "ok" or understanding.decided_by == "safety":
-            return understanding
-        return Understanding(
-            intent=Intent.OUT_OF_SCOPE if verdict.help_kind is None else Intent.HELP_NEEDED,
-            confidence=1.0,
-            decided_by="safety",
-        )
+        """Return what a message wants; of one that the screen stopped, what the screen says."""
+        if verdict.kind != "ok":
+            return screened(text, verdict)
+        return await self._ports.understander.understand(text, turns)
 
     async def _speak(
         self, decision: Decision, spoken: Spoken, trace: Trace
@@ -227,7 +229,8 @@ class Pipeline:
                 else:
                     spoken.text, spoken.written_by = piece.text, piece.written_by
                     spoken.degraded_reason, spoken.opening = piece.degraded_reason, piece.opening
-                    spoken.rejected = piece.rejected
+                    spoken.rejected, spoken.told = piece.rejected, piece.told
+                    spoken.adapter = piece.adapter
 
     async def _profile(self, user_id: str) -> UserProfile:
         """Return what may be used of a user: without consent a nobody, whom no history knows."""
@@ -252,10 +255,11 @@ class Pipeline:
         spoken: Spoken,
         trace: Trace,
         verdict: InputVerdict,
+        kept: Understanding,
     ) -> None:
-        kept = remember(
+        turns = remember(
             turns,
-            understanding=masked(decision.understanding, turn.message),
+            understanding=kept,
             filters=decision.filters,
             shown=decision.shown,
             opening=spoken.opening,
@@ -264,7 +268,7 @@ class Pipeline:
             need_signs=verdict.signs,
         )
         try:
-            await self._ports.memory.save(turn.user_id, turn.session_id, kept)
+            await self._ports.memory.save(turn.user_id, turn.session_id, turns)
         except (NaviyamError, OSError) as e:
             _logger.warning("memory was not kept: %s", e)
             trace.problems.append("memory_unavailable")

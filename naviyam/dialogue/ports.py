@@ -24,7 +24,10 @@ __all__ = [
 
 
 class Understander(Protocol):
-    """Stage 4: text and memory to an `Understanding`; offsets index the original text."""
+    """Stage 4: text and memory to an `Understanding`; offsets index the original text.
+
+    Only messages that the screen let through come here; they are not screened again.
+    """
 
     async def understand(self, text: str, turns: Turns) -> Understanding: ...
 

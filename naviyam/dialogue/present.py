@@ -108,7 +108,6 @@ def present(
     if not candidates:
         return ()
     opening = view.catalog.open_now(view.context.time)
-    dish = dish_forms(view.filters.food_type) if view.filters.food_type else ()
     by_price = view.filters.sort == "cheapest"
     first: list[Recommendation] = []
     later: list[Recommendation] = []
@@ -116,12 +115,18 @@ def present(
         made = recommendation(candidate, view, open_code=int(opening[candidate.row]))
         if made is None or not _keeps_wishes(made, view):
             continue
-        (later if dish and not _serves(made, dish) else first).append(made)
+        (first if serves_wish(made, view) else later).append(made)
         if len(first) == count and not by_price:
             break
     if by_price:  # the price of what is shown, not of the cheapest drink
         first.sort(key=lambda r: r.menus[0].price_won if r.menus else 1 << 30)
     return tuple(replace(r, rank=i) for i, r in enumerate([*first, *later][:count], start=1))
+
+
+def serves_wish(r: Recommendation, view: View) -> bool:
+    """Return whether a shown menu is the dish that was asked for; True where none was."""
+    dish = view.filters.food_type
+    return not dish or _serves(r, dish_forms(dish))
 
 
 def recommendation(candidate: Candidate, view: View, *, open_code: int) -> Recommendation | None:

@@ -1,6 +1,7 @@
 """The metadata of an answer and the record of an interaction. Texts are masked here, before anything is written."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,19 @@ from naviyam.dialogue.masked import masked
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
 from naviyam.feedback.events import InteractionEvent
-from naviyam.request import Intent, RequestContext
+from naviyam.nlg.brief import WriteRequest
+from naviyam.request import RequestContext, Understanding
 from naviyam.text.personal import mask
 
 VARIANTS: Mapping[str, str] = {"adapter": "stable", "ranker": "stable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What stage 4 made of the message alone, before memory completed it; `shown` shops stood in memory."""
+
+    understanding: Understanding
+    shown: int
 
 
 def metadata_of(
@@ -46,6 +56,13 @@ def metadata_of(
     }
 
 
+def serving(versions: Mapping[str, str], spoken: Spoken) -> Mapping[str, str]:
+    """Return the versions of one answer. Adapters change while a process runs: the one that wrote is named, or none."""
+    by_model = spoken.written_by in ("llm", "mixed")
+    adapter = spoken.adapter or (versions.get("adapter", "none") if by_model else "none")
+    return {**versions, "adapter": adapter}
+
+
 def degraded_reason(spoken: Spoken, trace: Trace) -> str | None:
     """Return why the answer is less than it should be, None if it is whole."""
     reasons = [*trace.problems, *([spoken.degraded_reason] if spoken.degraded_reason else [])]
@@ -54,14 +71,17 @@ def degraded_reason(spoken: Spoken, trace: Trace) -> str | None:
 
 def turn_event(
     turn: Turn,
+    heard: Heard,
     decision: Decision,
     spoken: Spoken,
     trace: Trace,
     versions: Mapping[str, str],
     now: datetime,
+    *,
+    kept: Understanding,
 ) -> InteractionEvent:
-    """Return the record of a message. The words of a child who asks for help are not kept."""
-    private = decision.understanding.intent is Intent.HELP_NEEDED
+    """Return the record of a message, `kept` of its understanding. The words of a child who asks for help are not kept."""
+    private = decision.help_kind is not None
     return InteractionEvent(
         interaction_id=turn.interaction_id,
         time=now,
@@ -69,7 +89,7 @@ def turn_event(
         session_id=turn.session_id,
         route="chat",
         text="" if private else mask(turn.message),
-        understanding=masked(decision.understanding, turn.message),
+        understanding=kept,
         shown=decision.shown,
         response=mask_response(spoken.text, decision),
         response_time_s=trace.elapsed_s(),
@@ -78,7 +98,11 @@ def turn_event(
         written_by=spoken.written_by,
         degraded=degraded_reason(spoken, trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
+        draw=decision.draw,
         context=_context(turn.context, decision),
+        simulated=turn.context.simulated,
+        said=None if private else _said(heard, turn.message),
+        writing=None if private or decision.write is None else _writing(decision.write, spoken),
     )
 
 
@@ -86,7 +110,7 @@ def ask_event(
     ask: Ask, decision: Decision, trace: Trace, versions: Mapping[str, str], now: datetime
 ) -> InteractionEvent:
     """Return the record of a call for recommendations."""
-    private = decision.understanding.intent is Intent.HELP_NEEDED
+    private = decision.help_kind is not None
     return InteractionEvent(
         interaction_id=ask.interaction_id,
         time=now,
@@ -104,6 +128,7 @@ def ask_event(
         degraded=degraded_reason(Spoken(), trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
         context=_context(ask.context, decision),
+        simulated=ask.context.simulated,
     )
 
 
@@ -118,6 +143,37 @@ def mask_response(text: str, decision: Decision) -> str:
     for token, address in kept.items():
         text = text.replace(token, address)
     return text
+
+
+def _said(heard: Heard, message: str) -> dict[str, Any]:
+    """Return what the message alone was taken to mean: what a model of understanding may learn from."""
+    plain = masked(heard.understanding, message)
+    return {
+        "filters": plain.filters.to_dict(),
+        "semantic_query": plain.semantic_query,
+        "shown": heard.shown,
+    }
+
+
+def _writing(request: WriteRequest, spoken: Spoken) -> dict[str, Any]:
+    """Return what was told to the writer beyond understanding and shops, and what it wrote over slots."""
+    return {
+        "relaxed": list(request.relaxed),
+        "limit_won": request.limit_won,
+        "saved_won": request.saved_won,
+        "named": request.understanding.shop_name is not None,
+        "place_known": request.place_known,
+        "shops": [
+            {
+                "distance_m": r.distance_m,
+                "walk_minutes": r.walk_minutes,
+                "open_now": r.open_now,
+                "open_until": r.open_until,
+            }
+            for r in request.recommendations
+        ],
+        "told": list(spoken.told),
+    }
 
 
 def _context(context: RequestContext, decision: Decision) -> dict[str, Any]:

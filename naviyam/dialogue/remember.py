@@ -6,6 +6,7 @@ from dataclasses import replace
 from naviyam.conversation import Turns
 from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, Intent, Understanding
+from naviyam.safety.need import heard
 
 _OPENINGS_KEPT = 6
 _SHOWN_KEPT = 60
@@ -29,7 +30,7 @@ def remember(
     new one.
     """
     openings = tuple(o for o in (*turns.openings, opening) if o)[-_OPENINGS_KEPT:]
-    turns = replace(turns, need_signs=tuple(dict.fromkeys((*turns.need_signs, *need_signs))))
+    turns = replace(turns, signs_by_message=heard(turns.signs_by_message, need_signs))
     if not searched:
         return replace(turns, openings=openings, place=place or turns.place)
     refined = understanding.intent is Intent.REFINE
@@ -45,6 +46,6 @@ def remember(
         filters=filters,
         shown_before=(*before, *new)[-_SHOWN_KEPT:],
         openings=openings,
-        need_signs=turns.need_signs,
+        signs_by_message=turns.signs_by_message,
         place=place or turns.place,
     )

@@ -7,6 +7,7 @@ only: a cluster of several needs another implementation of the same ports.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -164,3 +165,17 @@ _STRANGER = "-new"
 def stranger_id(user_id: str) -> str:
     """Return the id under which a forgotten user is known to search and ranking."""
     return user_id + _STRANGER
+
+
+def read_profiles(path: Path) -> dict[str, UserProfile]:
+    """Return every profile that was set here, by pseudonym; none where there is no such file yet."""
+    if not path.exists():
+        return {}
+    with contextlib.closing(_connect(path, "FULL")) as connection:
+        found = connection.execute(
+            "SELECT user_id, profile, forgotten FROM profiles WHERE profile IS NOT NULL"
+        ).fetchall()
+    return {
+        user: replace(load_profile(text), user_id=stranger_id(user) if gone else user)
+        for user, text, gone in found
+    }

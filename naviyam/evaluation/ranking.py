@@ -81,12 +81,12 @@ def put_in_order(scores: Floats, relevant: Bools, groups: Ints, *, seed: int = 0
 
 def precision_at_k(lists: RankedLists, k: int) -> float:
     """Return the mean over groups of relevant among the first k, divided by k even in a shorter list."""
-    return _group_mean(_hits(lists, k) / k, lists)
+    return _group_mean(hits(lists, k) / k, lists)
 
 
 def recall_at_k(lists: RankedLists, k: int) -> float:
     """Return the mean over groups of the share of the relevant that is among the first k."""
-    return _group_mean(_hits(lists, k) / np.maximum(lists.total_relevant, 1), lists)
+    return _group_mean(hits(lists, k) / np.maximum(lists.total_relevant, 1), lists)
 
 
 def ndcg_at_k(lists: RankedLists, k: int) -> float:
@@ -116,6 +116,12 @@ def coverage_at_k(lists: RankedLists, items: Ints, k: int, *, catalog_size: int)
 
 def diversity_at_k(lists: RankedLists, kinds: Ints, k: int) -> float:
     """Return the mean over lists of the share of pairs among the first k that differ in kind (such as category)."""
+    values, counted = diversity_values(lists, kinds, k)
+    return float(values[counted].mean()) if counted.any() else 0.0
+
+
+def diversity_values(lists: RankedLists, kinds: Ints, k: int) -> tuple[Floats, Bools]:
+    """Return the share of differing pairs of every list [groups], and which lists have a pair at all."""
     top = lists.position < k
     group, kind = lists.group[top], kinds[lists.row[top]].astype(np.int64)
     size = np.bincount(group, minlength=len(lists.total_relevant))
@@ -124,7 +130,7 @@ def diversity_at_k(lists: RankedLists, kinds: Ints, k: int) -> float:
     )
     same = np.bincount(group[first], weights=count * (count - 1), minlength=len(size))
     pairs = size * (size - 1)
-    return float(np.mean(1 - same[pairs > 0] / pairs[pairs > 0])) if (pairs > 0).any() else 0.0
+    return 1 - same / np.maximum(pairs, 1), pairs > 0
 
 
 def auc(scores: Floats, relevant: Bools) -> float:
@@ -195,7 +201,8 @@ def table(reports: Mapping[str, RankingReport]) -> str:
     return "\n".join(lines)
 
 
-def _hits(lists: RankedLists, k: int) -> Floats:
+def hits(lists: RankedLists, k: int) -> Floats:
+    """Return how many relevant rows are among the first k of every group [groups]."""
     counted = lists.relevant & (lists.position < k)
     return np.bincount(lists.group[counted], minlength=len(lists.total_relevant)).astype(float)
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from naviyam.conversation import Turns
 from naviyam.evaluation.ranking import auc
 from naviyam.evaluation.safety_sets import Row
-from naviyam.safety.need import HelpKind
+from naviyam.safety.need import HelpKind, heard
 from naviyam.safety.screen import InputVerdict, Screen, screen_output
 from naviyam.text.personal import mask
 
@@ -95,11 +96,11 @@ def help_judge(screen: Screen) -> Help:
     """Return the judge of whole conversations by a screen: it remembers signs as the service does."""
 
     def judge(turns: Sequence[str]) -> HelpKind | None:
-        signs: tuple[str, ...] = ()
+        kept = Turns()
         verdict = InputVerdict(kind="ok")
         for text in turns:
-            verdict = screen.judge(text, signs)
-            signs = tuple(dict.fromkeys((*signs, *verdict.signs)))
+            verdict = screen.judge(text, kept.need_signs)
+            kept = Turns(signs_by_message=heard(kept.signs_by_message, verdict.signs))
         return verdict.help_kind
 
     return judge

@@ -19,7 +19,7 @@ from naviyam.search import FUNNELS
 
 FEEDBACK_TYPES = ("clicked", "ordered", "favorited", "rated")
 DETERMINISTIC_PROPENSITY = 1.0
-"""The served order is not drawn at random, so what was shown was shown with certainty."""
+"""Where the served order is not drawn at random, what was shown was shown with certainty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,21 @@ class CandidateLog:
     scores: npt.NDArray[np.float32]
     wide: npt.NDArray[np.float32]
     numeric: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawLog:
+    """How the order of the shown shops came about, where it could have been drawn (`naviyam.ranker.explore`).
+
+    `propensity` is that of each shown shop at its rank given the shops before it, the chance `share` that the order is
+    drawn at all included. `pool` names the shops that were drawn from, in the ranker's own order.
+    """
+
+    share: float
+    temperature: float
+    explored: bool
+    propensity: tuple[float, ...]
+    pool: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +68,18 @@ class InteractionEvent:
     written_by: str
     degraded: bool
     candidates: CandidateLog | None = None
+    draw: DrawLog | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+    said: Mapping[str, Any] | None = None
+    """What the message alone was taken to mean, before memory completed it."""
+
+    writing: Mapping[str, Any] | None = None
+    """What the writer was told beyond understanding and shops, and the sentences over slots that it wrote."""
 
     def to_record(self) -> dict[str, Any]:
-        """Return the JSON record of the log; features are kept for the shown shops only."""
-        return {
+        """Return the JSON record of the log; features are kept for the shown shops and those they were drawn from."""
+        record = {
             "interaction_id": self.interaction_id,
             "recorded_at": self.time.isoformat(),
             "user_id": self.user_id,
@@ -68,13 +90,20 @@ class InteractionEvent:
             "context": dict(self.context),
             "understanding": self.understanding.to_dict(),
             "candidates": _candidates(self.candidates),
-            "shown": [_shown(r, self.candidates) for r in self.shown],
+            "shown": [_shown(r, self.candidates, self.draw) for r in self.shown],
             "response": self.response,
             "response_time_s": round(self.response_time_s, 4),
             "written_by": self.written_by,
             "degraded": self.degraded,
             "versions": dict(self.versions),
+            **_marked(self.simulated),
+            **({} if self.said is None else {"said": dict(self.said)}),
+            **({} if self.writing is None else {"writing": dict(self.writing)}),
         }
+        if self.draw is not None:
+            shown = {r.shop_id for r in self.shown}
+            record["exploration"] = _exploration(self.draw, shown, self.candidates)
+        return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +121,7 @@ class FeedbackEvent:
     order_amount_won: int | None = None
     actual_visit: bool | None = None
     idempotency_key: str | None = None
+    simulated: bool = False
 
     @property
     def feedback_id(self) -> str:
@@ -117,7 +147,12 @@ class FeedbackEvent:
             "review_text": self.review_text,
             "order_amount_won": self.order_amount_won,
             "actual_visit": self.actual_visit,
+            **_marked(self.simulated),
         }
+
+
+def _marked(simulated: bool) -> dict[str, bool]:
+    return {"simulated": True} if simulated else {}
 
 
 def _candidates(log: CandidateLog | None) -> list[dict[str, Any]]:
@@ -140,19 +175,37 @@ def _candidates(log: CandidateLog | None) -> list[dict[str, Any]]:
     ]
 
 
-def _shown(shown: Recommendation, log: CandidateLog | None) -> dict[str, Any]:
+def _shown(shown: Recommendation, log: CandidateLog | None, draw: DrawLog | None) -> dict[str, Any]:
     record: dict[str, Any] = {
         "shop_id": shown.shop_id,
         "rank": shown.rank,
         "score": round(shown.score, 6),
-        "propensity": DETERMINISTIC_PROPENSITY,
+        "propensity": DETERMINISTIC_PROPENSITY
+        if draw is None
+        else float(f"{draw.propensity[shown.rank - 1]:.9g}"),
         "menus": [{"name": m.name, "price_won": m.price_won} for m in shown.menus],
     }
-    if log is not None and shown.shop_id in log.shop_ids:
-        i = log.shop_ids.index(shown.shop_id)
-        record["wide"] = _numbers(log.wide[i])
-        record["numeric"] = _numbers(log.numeric[i])
-    return record
+    return record | _features(shown.shop_id, log)
+
+
+def _exploration(draw: DrawLog, shown: set[str], log: CandidateLog | None) -> dict[str, Any]:
+    """Return the policy and its pool; a shop of the pool that is shown has its features there."""
+    return {
+        "share": draw.share,
+        "temperature": draw.temperature,
+        "explored": draw.explored,
+        "pool": [
+            {"shop_id": shop_id} | ({} if shop_id in shown else _features(shop_id, log))
+            for shop_id in draw.pool
+        ],
+    }
+
+
+def _features(shop_id: str, log: CandidateLog | None) -> dict[str, Any]:
+    if log is None or shop_id not in log.shop_ids:
+        return {}
+    i = log.shop_ids.index(shop_id)
+    return {"wide": _numbers(log.wide[i]), "numeric": _numbers(log.numeric[i])}
 
 
 def _numbers(row: npt.NDArray[np.float32]) -> Sequence[float]:

@@ -4,8 +4,9 @@ A view holds every acknowledged record once, Parquet and open segments alike, wi
 columns of `schema.SCHEMAS`, then `dt` and `hour` of its partition. Times are in UTC.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +15,10 @@ from naviyam.errors import ConflictError, InputError
 from naviyam.feedback.reader import read_tombstones
 from naviyam.feedback.schema import KEY_FIELD, SCHEMAS, SEGMENT, TABLES, to_table
 from naviyam.feedback.store import EventStore
+
+_T = TypeVar("_T")
+Views = duckdb.DuckDBPyConnection
+"""A connection that holds the views and reaches nothing else."""
 
 _ATTEMPTS = 5
 _ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
@@ -42,9 +47,32 @@ def query(store: EventStore, sql: str, *, limit: int) -> Answer:
         ConflictError: compaction kept replacing the files that were being read.
     """
     _check(sql)
+
+    def cut(views: Views) -> pa.Table:
+        return views.sql(sql).limit(limit + 1).to_arrow_table()
+
+    table = reading(store, cut)
+    columns = [column.to_pylist() for column in table.slice(0, limit).columns]
+    return Answer(
+        columns=tuple(table.column_names),
+        rows=tuple(zip(*columns, strict=True)),
+        cut=table.num_rows > limit,
+    )
+
+
+def reading(store: EventStore, work: Callable[[Views], _T]) -> _T:
+    """Return what `work` makes of the views; it asks as often as it likes, joins tables that it registers, and sees one state.
+
+    `work` is called again where compaction replaced a file under it, so that it must not act outside.
+
+    Raises:
+        InputError, ConflictError: as `query`.
+    """
     for _ in range(_ATTEMPTS):
         try:
-            return _ask(store, sql, limit)
+            with duckdb.connect(":memory:") as connection:
+                _make_views(connection, store)
+                return work(connection)
         except FileNotFoundError:
             continue
         except duckdb.Error as e:
@@ -66,29 +94,21 @@ def _check(sql: str) -> None:
         )
 
 
-def _ask(store: EventStore, sql: str, limit: int) -> Answer:
-    with duckdb.connect(":memory:") as connection:
-        forgotten = read_tombstones(store)
-        connection.register(
-            "_forgotten",
-            pa.table(
-                {
-                    "user_id": pa.array(list(forgotten), pa.string()),
-                    "at": pa.array(list(forgotten.values()), pa.timestamp("us", tz="UTC")),
-                }
-            ),
-        )
-        for kind in TABLES:
-            _make_view(connection, store, kind)
-        for statement in _LOCK_DOWN:
-            connection.execute(statement)
-        table = connection.sql(sql).limit(limit + 1).to_arrow_table()
-        columns = [column.to_pylist() for column in table.slice(0, limit).columns]
-        return Answer(
-            columns=tuple(table.column_names),
-            rows=tuple(zip(*columns, strict=True)),
-            cut=table.num_rows > limit,
-        )
+def _make_views(connection: duckdb.DuckDBPyConnection, store: EventStore) -> None:
+    forgotten = read_tombstones(store)
+    connection.register(
+        "_forgotten",
+        pa.table(
+            {
+                "user_id": pa.array(list(forgotten), pa.string()),
+                "at": pa.array(list(forgotten.values()), pa.timestamp("us", tz="UTC")),
+            }
+        ),
+    )
+    for kind in TABLES:
+        _make_view(connection, store, kind)
+    for statement in _LOCK_DOWN:
+        connection.execute(statement)
 
 
 def _make_view(connection: duckdb.DuckDBPyConnection, store: EventStore, kind: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KEY_FIELD = "idempotency_key"
 """The record's field that makes it unique (its writer scopes it to a user); without it nothing is a duplicate."""
 
@@ -91,6 +91,9 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("written_by", pa.string()),
             ("degraded", pa.bool_()),
             ("versions", _NAMES),
+            ("simulated", pa.bool_()),
+            _json("said"),
+            _json("writing"),
             (_EXTRA, pa.string()),
             (SEGMENT, pa.string()),
         ]
@@ -110,13 +113,14 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("review_text", pa.string()),
             ("order_amount_won", pa.int64()),
             ("actual_visit", pa.bool_()),
+            ("simulated", pa.bool_()),
             (_EXTRA, pa.string()),
             (SEGMENT, pa.string()),
         ]
     ),
 }
 _TEXT: Mapping[str, Sequence[str]] = {
-    INTERACTIONS: ("input", "response"),
+    INTERACTIONS: ("input", "response", "said", "writing"),
     FEEDBACK: ("review_text",),
 }
 _UNDERSTOOD_TEXT = ("semantic_query", "keywords", "entities")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from naviyam.nlg.brief import MAX_SHOWN, WriteRequest, realise
@@ -37,6 +37,11 @@ class Draft:
     listing: bool = False
     opening: str = ""
     """The first sentence after what had to be said first."""
+
+    adapter: str = ""
+    """Which adapter writes, once that is known."""
+    told: list[str] = field(default_factory=list)
+    """The sentences as a model is to write them, slots open, without notices: what a later model may learn from."""
 
     def said(self, sentence: str) -> str:
         """Return a sentence as it is said here and now."""

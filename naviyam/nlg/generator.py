@@ -1,7 +1,15 @@
 """The port to a language model."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedBy:
+    """Which adapter writes, as `name@version`; told once, before the first text, by generators that know."""
+
+    adapter: str
 
 
 class Generator(Protocol):
@@ -12,4 +20,4 @@ class Generator(Protocol):
 
     def stream(
         self, prompt: str, *, adapter: str | None, request_id: str
-    ) -> AsyncIterator[str]: ...
+    ) -> AsyncIterator[str | ServedBy]: ...

@@ -28,7 +28,7 @@ from naviyam.nlg.brief import (
 )
 from naviyam.nlg.draft import Draft, Sentence
 from naviyam.nlg.fluency import impolite, unknown_pairs
-from naviyam.nlg.generator import Generator
+from naviyam.nlg.generator import Generator, ServedBy
 from naviyam.nlg.grounding import facts_of, named_shops, violations
 from naviyam.nlg.notices import (
     after_shop,
@@ -69,6 +69,10 @@ class Written:
     """Why sentences of the model were held back, one entry per reason."""
 
     opening: str = ""
+    adapter: str = ""
+    """What wrote, where the generator told it."""
+    told: tuple[str, ...] = ()
+    """The answer as a model is to write it: sentences over slots, without notices."""
 
 
 class Writer:
@@ -108,6 +112,9 @@ class Writer:
             try:
                 async with aclosing(self._model_sentences(request)) as sentences:
                     async for written in sentences:
+                        if isinstance(written, ServedBy):
+                            draft.adapter = written.adapter
+                            continue
                         slotted = draft.said(written)
                         faults = self._faults(written, slotted, draft)
                         if faults:
@@ -116,7 +123,7 @@ class Writer:
                                 continue
                             reason = f"rejected:{faults[0]}"
                             break
-                        for piece in self._say(slotted, draft):
+                        for piece in self._say(written, slotted, draft):
                             yield piece
             except OverloadedError:
                 reason = "llm_overloaded"
@@ -137,7 +144,7 @@ class Writer:
             yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
 
-    def _say(self, slotted: str, draft: Draft) -> list[Sentence]:
+    def _say(self, written: str, slotted: str, draft: Draft) -> list[Sentence]:
         """Add a checked sentence of the model, and the notices its shop calls for."""
         named = self._named(slotted, draft)
         new = [i for i in named if i not in draft.named]
@@ -145,7 +152,9 @@ class Writer:
         if named and not draft.opening and draft.request.situation in _LISTING:
             rng = random.Random(draft.request.seed)
             first = opening(draft.request, slot_values(draft.request), rng)
+            draft.told.append(first)
             pieces.append(draft.open(first))
+        draft.told.append(written)
         pieces.append(draft.add(slotted, "llm"))
         for i in named:
             draft.named.add(i)
@@ -190,6 +199,7 @@ class Writer:
             named = self._named(text, draft)
             if named != (draft.current,):
                 pieces += self._after_current(draft, missing)
+            draft.told.append(text)
             pieces.append(draft.add(draft.said(text), "template"))
             draft.current = next(iter(named), draft.current)
         return pieces + self._after_current(draft, missing)
@@ -220,10 +230,12 @@ class Writer:
             degraded_reason=reason,
             rejected=tuple(rejected),
             opening=draft.opening,
+            adapter=draft.adapter,
+            told=tuple(draft.told),
         )
 
-    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str]:
-        """Yield the model's sentences, still with slots, as soon as each is complete.
+    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str | ServedBy]:
+        """Yield the model's sentences, still with slots, as soon as each is complete, and who writes them.
 
         Raises:
             DeadlineError: the first or the last token came too late.
@@ -246,6 +258,9 @@ class Writer:
                     delta = await asyncio.wait_for(anext(iterator), left_s)
                 except StopAsyncIteration:
                     break
+                if isinstance(delta, ServedBy):
+                    yield delta
+                    continue
                 limit_s = self._settings.total_timeout_s
                 buffer += delta
                 *complete, buffer = split_sentences(buffer)

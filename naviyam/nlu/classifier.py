@@ -25,6 +25,7 @@ KIND: Final = "nlu_classifier"
 WEIGHTS_FILE: Final = "model.safetensors"
 CARD_FILE: Final = "model.json"
 INTENTS: Final = tuple(sorted(Intent, key=lambda i: i.value))
+_HELP: Final = INTENTS.index(Intent.HELP_NEEDED)
 
 F32 = npt.NDArray[np.float32]
 _logger = logging.getLogger(__name__)
@@ -69,8 +70,9 @@ class Classifier:
         return cls(encoder, plain, temperature=temperature)
 
     def decide(self, findings: Findings) -> Understanding:
-        """Return the likeliest intent of a message and its probability."""
+        """Return the likeliest intent of a message and its probability; calls for help are the screen's to see."""
         (chances,) = self.probabilities([findings])
+        chances[_HELP] = 0.0
         best = int(chances.argmax())
         return Understanding(
             intent=INTENTS[best], confidence=float(chances[best]), decided_by="classifier"

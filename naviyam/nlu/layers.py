@@ -1,4 +1,4 @@
-"""Stage 4 as a whole: the rules, and the classifier where they are unsure, merged by confidence.
+"""Stage 4's first two layers: the rules, and the classifier where they are unsure, merged by confidence; `third` adds the language model.
 
 Refuses to let a learned layer overrule safety or set a filter: filters are what was said, and the rules find that. Where a
 layer decides otherwise, what was read is expressed with that intent in mind.
@@ -6,44 +6,77 @@ layer decides otherwise, what was read is expressed with that intent in mind.
 
 import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from naviyam.conversation import Turns
 from naviyam.nlu.classifier import Classifier, load_classifier
-from naviyam.nlu.rules import RuleUnderstander
+from naviyam.nlu.rules import Reading, RuleUnderstander, screened
 from naviyam.request import Intent, Understanding
 from naviyam.retrieval.encoder import Encoder
-from naviyam.settings import Settings
+from naviyam.safety.screen import Screen
+from naviyam.settings import Safety, Settings
 
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """What rules and classifier make of a message that a screen let through."""
+
+    understanding: Understanding
+    reading: Reading
+    confidence: float
+    """That of the surer layer, also where the understanding is the other's and both mean the same."""
 
 
 class LayeredUnderstander:
     """Rules first; below `ask_below` the classifier is asked, and the surer of the two decides."""
 
     def __init__(
-        self, rules: RuleUnderstander, classifier: Classifier | None, *, ask_below: float
+        self,
+        rules: RuleUnderstander,
+        classifier: Classifier | None,
+        *,
+        ask_below: float,
+        screen: Screen | None = None,
     ) -> None:
         self.rules = rules
         self.classifier = classifier
         self._ask_below = ask_below
+        self._screen = screen or Screen(Safety())
 
     def understand(self, text: str, turns: Turns) -> Understanding:
-        """Return the understanding; `decided_by` names the layer whose intent it has."""
-        if guarded := self.rules.guard(text):
-            return guarded
+        """Screen a message and return its understanding; `decided_by` names the layer whose intent it has."""
+        verdict = self._screen.judge(text, turns.need_signs)
+        if verdict.kind != "ok":
+            return screened(text, verdict)
+        return self.consider(text, turns).understanding
+
+    def consider(self, text: str, turns: Turns) -> Considered:
+        """Return the understanding of a message that a screen let through, with what it was read from; it is not screened again."""
         reading = self.rules.read(text, turns)
         first = self.rules.express(reading, turns)
         if self.classifier is None or first.confidence >= self._ask_below:
-            return first
+            return Considered(understanding=first, reading=reading, confidence=first.confidence)
         second = self.classifier.decide(reading.findings)
-        best = surest(first, second)
-        if best is first or best.intent is first.intent:
-            return first
-        if best.intent in (Intent.OUT_OF_SCOPE, Intent.GREETING) and (
-            first.filters.category or first.filters.food_type
-        ):
-            return first  # a food was named: on the development sets every such word of the classifier was wrong
-        return self.rules.express(reading, turns, second)
+        confidence = max(first.confidence, second.confidence)
+        if second.intent is first.intent:
+            return Considered(understanding=first, reading=reading, confidence=confidence)
+        if second.confidence > first.confidence and plausible(second.intent, first):
+            first = self.rules.express(reading, turns, second)
+        return Considered(understanding=first, reading=reading, confidence=first.confidence)
+
+
+def plausible(intent: Intent, first: Understanding) -> bool:
+    """Tell whether a learned layer may say that intent of a message that the rules read so.
+
+    Calls for help are the screen's to see, and it let the message through: on the development sets every call that the
+    classifier saw besides was a false alarm. Where a food was named, so was every word of small talk.
+    """
+    if intent is Intent.HELP_NEEDED:
+        return False
+    named = first.filters.category or first.filters.food_type
+    return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
 
 def build_understander(
@@ -52,12 +85,17 @@ def build_understander(
     *,
     place_names: Collection[str],
     shop_names: Collection[str] = (),
+    screen: Screen | None = None,
 ) -> LayeredUnderstander:
-    """Return the layers that are there; without an encoder or a trained classifier the rules are alone."""
+    """Return the layers that are there; without an encoder or a trained classifier the rules are alone.
+
+    `screen` is asked first; None screens by the rules alone.
+    """
     return LayeredUnderstander(
         RuleUnderstander(place_names, shop_names),
         open_classifier(settings, encoder),
         ask_below=settings.nlu.ask_classifier_below,
+        screen=screen,
     )
 
 
@@ -69,10 +107,3 @@ def open_classifier(settings: Settings, encoder: Encoder | None) -> Classifier |
         _logger.warning("no intent classifier, rules alone: no encoder in this process")
         return None
     return load_classifier(settings.paths.classifier, encoder)
-
-
-def surest(first: Understanding, *others: Understanding | None) -> Understanding:
-    """Return the surest understanding; earlier layers win ties and safety always wins."""
-    if first.decided_by == "safety":
-        return first
-    return max((first, *(o for o in others if o is not None)), key=lambda u: u.confidence)

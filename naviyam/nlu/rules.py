@@ -4,7 +4,7 @@ A filter is set by what was said and by nothing else; what the conversation adds
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from naviyam.conversation import Turns
@@ -25,12 +25,12 @@ from naviyam.nlu.shops import ShopFinder
 from naviyam.nlu.spans import ANY_MEANS, Span, overlaps
 from naviyam.nlu.wishes import find_wishes
 from naviyam.request import Entity, Filters, Intent, Understanding
-from naviyam.safety.screen import screen_input
+from naviyam.safety.screen import InputKind, InputVerdict, screen_input
 from naviyam.text.clean import Cleaned, normalise
 from naviyam.text.emotion import emotion
 from naviyam.text.morphemes import keywords, respaced
 
-_SAFETY_INTENTS = {
+_SAFETY_INTENTS: Mapping[InputKind, Intent] = {
     "rude": Intent.COMPLAINT,
     "sexual": Intent.OUT_OF_SCOPE,
     "violence": Intent.OUT_OF_SCOPE,
@@ -42,7 +42,7 @@ _SAFETY_INTENTS = {
 _ABOUT_A_SHOP = frozenset(
     (Intent.SHOP_INQUIRY, Intent.MENU_INQUIRY, Intent.MEAL_CARD_INQUIRY, Intent.SELECT)
 )
-_WITHOUT_FILTERS = frozenset(
+WITHOUT_FILTERS = frozenset(
     (Intent.GREETING, Intent.THANKS, Intent.OUT_OF_SCOPE, Intent.COMPLAINT, Intent.SELECT, Intent.SHOP_INQUIRY, Intent.HELP_NEEDED)
 )  # fmt: skip
 """These wish for nothing new; what was said stays in the entities."""
@@ -88,23 +88,16 @@ class RuleUnderstander:
     def guard(self, text: str) -> Understanding | None:
         """Return the understanding of a message that safety answers, None for any other."""
         verdict = screen_input(text)
-        if verdict.kind == "ok":
-            return None
-        return Understanding(
-            intent=_SAFETY_INTENTS[verdict.kind],
-            confidence=0.97,
-            keywords=keywords(text),
-            emotion=emotion(text),
-            decided_by="safety",
-        )
+        return None if verdict.kind == "ok" else screened(text, verdict)
 
     def read(self, text: str, turns: Turns) -> Reading:
         """Return all that is found in a message, before anyone says what it wants."""
         typed = normalise(text)
         cleaned = respaced(typed)
         plain = cleaned.text
-        shop, rank = self._shop(plain, turns, respaced=cleaned is not typed)
-        spans = self._find(plain, shop)
+        places = self._places.find(plain)
+        shop, rank = self._shop(plain, places, turns, respaced=cleaned is not typed)
+        spans = _find(plain, places, shop)
         at = ordinal(plain, len(turns.last_shown))
         rank = rank or (None if at else chosen(plain, spans, turns.last_shown))
         pointing = POINTING.search(plain)
@@ -149,7 +142,7 @@ class RuleUnderstander:
             intent=intent,
             confidence=confidence,
             entities=_entities(reading.cleaned, (*spans, *extra)),
-            filters=Filters() if intent in _WITHOUT_FILTERS else _filters(spans),
+            filters=Filters() if intent in WITHOUT_FILTERS else _filters(spans),
             semantic_query=semantic_query(reading.findings.text, spans),
             keywords=keywords(text),
             emotion=emotion(text),
@@ -158,31 +151,45 @@ class RuleUnderstander:
             shop_name=_name(shop, selection, turns) if intent in _ABOUT_A_SHOP else None,
         )
 
-    def _shop(self, plain: str, turns: Turns, *, respaced: bool) -> tuple[Span | None, int | None]:
+    def _shop(
+        self, plain: str, places: tuple[Span, ...], turns: Turns, *, respaced: bool
+    ) -> tuple[Span | None, int | None]:
         """A shop of the last answer may be called by its name alone, and has a rank; others need a question."""
         if hit := named(plain, turns.last_shown):
             rank, pattern = hit
             if m := re.search(pattern, plain):
                 name = turns.last_shown[rank - 1].name
                 return Span(key="shop_name", value=name, start=m.start(), end=m.end()), rank
-        shop = self._shops.find(plain, self._places.find(plain))
+        shop = self._shops.find(plain, places)
         if shop is None and respaced:
             shop = self._shops.rejoined(plain)
         return shop, None
 
-    def _find(self, plain: str, shop: Span | None) -> tuple[Span, ...]:
-        taken: list[Span] = [shop] if shop else []
-        places = [s for s in self._places.find(plain) if not overlaps(s.start, s.end, taken)]
-        chosen = narrowest(tuple(places))
-        taken += places
-        wishes = [s for s in find_wishes(plain) if not (shop and overlaps(s.start, s.end, [shop]))]
-        cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
-        food = find_food(plain, [*taken, *cards])
-        if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
-            food = tuple(s for s in food if s.value != "고기")
-        kept = _without_clashes(wishes, food)
-        spans = [*kept, *food, *([chosen] if chosen else [])]
-        return tuple(sorted(spans, key=lambda s: (s.start, s.end, s.key)))
+
+def _find(plain: str, places: tuple[Span, ...], shop: Span | None) -> tuple[Span, ...]:
+    """Return all wishes of a message, sorted; what lies within a shop's name is none."""
+    named: list[Span] = [shop] if shop else []
+    places = tuple(s for s in places if not overlaps(s.start, s.end, named))
+    chosen = narrowest(places)
+    wishes = [s for s in find_wishes(plain) if not overlaps(s.start, s.end, named)]
+    cards = [s for s in wishes if s.key in ("payment_method", "is_good_influence_shop")]
+    food = find_food(plain, [*named, *places, *cards])
+    if any(s.key == "dietary" and s.value == "vegetarian" for s in wishes):
+        food = tuple(s for s in food if s.value != "고기")
+    kept = _without_clashes(wishes, food)
+    spans = [*kept, *food, *([chosen] if chosen else [])]
+    return tuple(sorted(spans, key=lambda s: (s.start, s.end, s.key)))
+
+
+def screened(text: str, verdict: InputVerdict) -> Understanding:
+    """Return the understanding of a message that a screen stopped; of a call for help it holds no word."""
+    return Understanding(
+        intent=_SAFETY_INTENTS[verdict.kind],
+        confidence=1.0,
+        keywords=() if verdict.help_kind is not None else keywords(text),
+        emotion=emotion(text),
+        decided_by="safety",
+    )
 
 
 def _without_clashes(wishes: list[Span], food: tuple[Span, ...]) -> list[Span]:

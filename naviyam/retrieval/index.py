@@ -111,16 +111,7 @@ class Index:
         Raises:
             ArtifactError: it is of another catalogue version or encoder, or a file was changed or lost.
         """
-        try:
-            values = json.loads((folder / CARD).read_text(encoding="utf-8"))
-            files = values.pop("files")
-            card = IndexCard(**values)
-            digests = {name: _file_digest(folder / name) for name in files}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
-            raise ArtifactError(f"{folder} holds no whole index ({e}); build it again") from e
-        broken = sorted(name for name in files if digests[name] != files[name])
-        if broken:
-            raise ArtifactError(f"{folder}: {broken} differ from the card; build the index again")
+        card = read_card(folder)
         for what, found, wanted in (
             ("format", card.format, _FORMAT),
             ("catalogue version", card.catalog_version, catalog.version),
@@ -155,6 +146,25 @@ class Index:
                 f"no index of catalogue {catalog.version} by {encoder.name} in {root}; run `naviyam bootstrap`"
             )
         return cls.load(folder, catalog, encoder, settings)
+
+
+def read_card(folder: Path) -> IndexCard:
+    """Return an index's card once every file beside it is the one it names.
+
+    Raises:
+        ArtifactError: a file was changed or lost, or there is no card.
+    """
+    try:
+        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        files = values.pop("files")
+        card = IndexCard(**values)
+        digests = {name: _file_digest(folder / name) for name in files}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
+        raise ArtifactError(f"{folder} holds no whole index ({e}); build it again") from e
+    broken = sorted(name for name in files if digests[name] != files[name])
+    if broken:
+        raise ArtifactError(f"{folder}: {broken} differ from the card; build the index again")
+    return card
 
 
 def ensure_index(root: Path, catalog: Catalog, encoder: Encoder, settings: Retrieval) -> Index:

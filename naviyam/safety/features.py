@@ -7,6 +7,8 @@ spaces between them. The hash is arithmetic on code points, the same on every ma
 import numpy as np
 import numpy.typing as npt
 
+from naviyam.text.clean import LEADS, TAILS, VOWELS
+
 BUCKETS_LOG2 = 17
 BUCKETS = 1 << BUCKETS_LOG2
 LETTER_SIZES = (1, 2, 3, 4)
@@ -14,12 +16,9 @@ JAMO_SIZES = (3, 4, 5, 6, 7)
 _MOST_CHARS = 600
 """Beyond what a message may hold; longer texts are cut."""
 
-_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
 _FIRST, _LAST = 0xAC00, 0xD7A3
 _SPELT = tuple(
-    _LEADS[i // 588] + _VOWELS[i // 28 % 21] + _TAILS[i % 28] for i in range(_LAST - _FIRST + 1)
+    LEADS[i // 588] + VOWELS[i // 28 % 21] + TAILS[i % 28] for i in range(_LAST - _FIRST + 1)
 )
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _STEP = np.uint64(1_000_003)

@@ -4,7 +4,7 @@ The order is the order of danger. A calm reading wins only over idioms and plans
 about being hit does not undo it, and food does not undo a farewell.
 """
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Literal
 
 HelpKind = Literal["hunger", "hurt", "self_harm"]
@@ -25,6 +25,19 @@ KEPT = frozenset(
 )  # fmt: skip
 """The signs that memory keeps for the messages after."""
 
+REMEMBERED = 8
+"""Messages whose signs count for the next one: what was said before them belongs to another moment, the calm of it as
+well as the need. Twice the longest of the labelled conversations (`help_turns`, four messages)."""
+
+
+def heard(before: Sequence[tuple[str, ...]], signs: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the signs of the last messages, newest last, after one more.
+
+    >>> heard([("broke",)] * 8, ["hungry"])[-2:], len(heard([()] * 8, ()))
+    ((('broke',), ('hungry',)), 8)
+    """
+    return (*before, tuple(signs))[-REMEMBERED:]
+
 
 def need_of(here: Signs, before: Signs = frozenset()) -> HelpKind | None:
     """Return the need that a message shows, given the signs of the messages before it.
@@ -37,7 +50,7 @@ def need_of(here: Signs, before: Signs = frozenset()) -> HelpKind | None:
     together = here | before
     if _self_harm(here, before, together):
         return "self_harm"
-    if _hurt(here, before, together):
+    if _hurt(here, together):
         return "hurt"
     if _hunger(here, before, together):
         return "hunger"
@@ -66,7 +79,7 @@ def _self_harm(here: Signs, before: Signs, together: Signs) -> bool:
     return "hopeless" in here and bool({"hopeless", "end", "vanish"} & before)
 
 
-def _hurt(here: Signs, before: Signs, together: Signs) -> bool:
+def _hurt(here: Signs, together: Signs) -> bool:
     joking = (
         "laughs" in here and "serious" not in here and not {"again", "injured", "afraid"} & here
     )
@@ -101,7 +114,9 @@ def _hunger(here: Signs, before: Signs, together: Signs) -> bool:
     if not told or ("laughs" in here and not {"serious", "no_food", "no_money"} & here):
         return False
     chosen = "reason" in together and not {"no_money", "card_dead"} & together
-    if chosen or ("means" in before and not {"no_money", "card_dead", "no_food"} & together):
+    if chosen:
+        return False
+    if "means" in before and not {"no_money", "card_dead", "no_food", "long_fast"} & together:
         return False
     if "no_food" in here:
         return not wish or bool({"utterly", *_POOR, *_FASTING} & together)

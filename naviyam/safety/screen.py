@@ -78,12 +78,12 @@ class Screen:
         probability = self._classifier.probabilities(cleaned, found)
         if " " not in cleaned and len(cleaned) <= self._settings.name_letters:
             probability |= {"attack": 0.0, "offensive": 0.0}
-        return self._classified(probability, here | frozenset(before), signs)
+        return self._classified(probability, here, signs)
 
     def _classified(
-        self, probability: dict[str, float], shown: frozenset[str], signs: tuple[str, ...]
+        self, probability: dict[str, float], here: frozenset[str], signs: tuple[str, ...]
     ) -> InputVerdict:
-        """Return what the classifier adds. Talk of a plan to eat needs more to count as a call for help."""
+        """Return what the classifier adds. A message that plans to eat needs more to count as a call for help."""
         limits = self._settings
         needs: dict[HelpKind, float] = {
             "self_harm": limits.self_harm_threshold,
@@ -91,7 +91,7 @@ class Screen:
             "hunger": limits.hunger_threshold,
         }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
-        calm = limits.calm_margin if shown & _CALM else 0.0
+        calm = limits.calm_margin if here & CALM else 0.0
         if probability[surest] > needs[surest] + calm:
             return _help(surest, signs, decided_by="classifier")
         if probability["attack"] > limits.attack_threshold:
@@ -101,7 +101,9 @@ class Screen:
         return InputVerdict(kind="ok", signs=signs)
 
 
-_CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+"""Signs of a harmless reading: in a message that shows one, the classifier must be surer that it is a call for help."""
+
 _PLAIN = Screen(Safety())
 
 
@@ -125,8 +127,7 @@ def seeks_help(cleaned: str) -> HelpKind | None:
 
 def offences(cleaned: str) -> tuple[bool, bool, bool]:
     """Return whether the rules find rude, sexual and violent words in a cleaned text, or in its letters put together."""
-    whole = joined(cleaned)
-    texts = (cleaned,) if whole == cleaned else (cleaned, whole)
+    texts = _as_read(cleaned)
     rude, sexual, violent = (
         any(pattern.search(t) is not None for t in texts)
         for pattern in (rules.RUDE, rules.SEXUAL, rules.VIOLENCE)
@@ -144,13 +145,18 @@ def _help(
 
 
 def _by_rules(cleaned: str, found: tuple[bool, bool, bool]) -> InputKind:
-    whole = joined(cleaned)
-    if attacks(cleaned) or attacks(whole):
+    texts = _as_read(cleaned)
+    if any(map(attacks, texts)):
         return "injection"
     rude, sexual, violent = found
     if sexual or violent or rude:
         return "sexual" if sexual else "violence" if violent else "rude"
-    return "adult" if wants_adult_goods(cleaned) or wants_adult_goods(whole) else "ok"
+    return "adult" if any(map(wants_adult_goods, texts)) else "ok"
+
+
+def _as_read(cleaned: str) -> tuple[str, ...]:
+    """Return a text, and with its letters put together where that is another."""
+    return tuple(dict.fromkeys((cleaned, joined(cleaned))))
 
 
 def screen_output(text: str) -> tuple[str, ...]:

@@ -75,25 +75,8 @@ _PATTERNS: Mapping[str, str] = {
     "order": r"(?:거|걸|데|곳|번|집|째)(?:로|으로)?\s?(?:할게|할래|갈게|갈래|골라|정했|주세요|보여)|(?:곳|데|집|식당|가게|카드)[이가은는]?\s?(?:있[어나]|없[나어]|어디|되|돼|알려)|(?:먹을|갈)\s?(?:만한\s?)?(?:곳|데)|배고픈데\s[가-힣]{1,5}\s없나$|메뉴|가격|별점|리뷰|몇\s?시|사장님|주문|예약|배달|포장",
     "means": r"시켜\s?먹|배달|사\s?먹(?:을래|으래|자|을\s?거|으려|으라|고\s?싶|을\s?만)|사오래|외식|카드로|카드만|카드\s?(?:되|돼)|현금(?!도?\s?없)|쿠폰|싼|저렴|가성비|[1-9]\d?\s?천\s?원|[1-9]천원|[1-9][\d,]{3,}\s?원|만\s?원|얼마|위주|나가서\s?먹|용돈\s?(?:내일|받)|뷔페|리필|서비스",
     "reason": r"다이어트|살\s?[빼쪄찐]|살쪄|간헐적|금식|단식|검진|피검사|수술|내시경|치과|라마단|(?:바빠|바쁘|늦잠|늦게\s?일어|귀찮|자느라|공부하느라|노느라|게임하느라|맛없|맛이\s?없|급해|시간이?\s?없|까먹|깜빡|체해|체했|입맛|배탈|아파서|학원\s?가야|못\s?먹고\s?(?:학원|나왔|왔|가야|가|학교))|두고\s?[왔와]",
-    "asks_line": r"(?:1388|112|109|1577|129)[가-힣]{0,3}\s?(?:뭐|무슨|어떤|번호|몇|전화하면)",
 }  # fmt: skip
 SIGNS: Final[Mapping[str, re.Pattern[str]]] = {n: re.compile(p) for n, p in _PATTERNS.items()}
-
-CALMING = frozenset(
-    {
-        "order",
-        "laughs",
-        "serious",
-        "idiom",
-        "play",
-        "study",
-        "food_wish",
-        "means",
-        "reason",
-        "asks_line",
-    }
-)
-"""What speaks for a harmless reading; said of the message itself and, but for laughter, of the talk before it."""
 
 
 def find_signs(cleaned: str) -> frozenset[str]:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from naviyam.text.spelling import unify
 
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200b")
-_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
-_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
-_TAILS = " ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ"
+LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+"""The letters that a syllable is made of, in Unicode's order; the first tail is none."""
+
 _CRYING = "ㅜㅠㅡ"
 """Vowels that stand for tears or a face after a consonant (ㅋㅋㅠㅠ); they never make a syllable."""
 
@@ -110,7 +112,7 @@ def _compatibility_jamo() -> dict[str, str]:
     table: dict[str, str] = {}
     for code in range(0x3131, 0x3164):
         table[unicodedata.normalize("NFKC", chr(code))] = chr(code)
-    for i, c in enumerate(_TAILS[1:]):
+    for i, c in enumerate(TAILS[1:]):
         table[chr(0x11A8 + i)] = c
     for code in range(0xFFA1, 0xFFDD):
         compatible = unicodedata.normalize("NFKD", chr(code))
@@ -151,7 +153,7 @@ def _syllables(pieces: list[Piece]) -> list[Piece]:
     while i < len(pieces):
         lead, start, end = pieces[i]
         vowel = pieces[i + 1][0] if i + 1 < len(pieces) else ""
-        if not (vowel and lead in _LEADS and vowel in _VOWELS and vowel not in _CRYING):
+        if not (vowel and lead in LEADS and vowel in VOWELS and vowel not in _CRYING):
             out.append(pieces[i])
             i += 1
             continue
@@ -159,9 +161,9 @@ def _syllables(pieces: list[Piece]) -> list[Piece]:
         tail = 0
         third = pieces[i + 2][0] if i + 2 < len(pieces) else ""
         fourth = pieces[i + 3][0] if i + 3 < len(pieces) else ""
-        if third and third in _TAILS[1:] and fourth != third and fourth not in tuple(_VOWELS):
-            tail, end = _TAILS.index(third), pieces[i + 2][2]
-        code = 0xAC00 + (_LEADS.index(lead) * 21 + _VOWELS.index(vowel)) * 28 + tail
+        if third and third in TAILS[1:] and fourth != third and fourth not in tuple(VOWELS):
+            tail, end = TAILS.index(third), pieces[i + 2][2]
+        code = 0xAC00 + (LEADS.index(lead) * 21 + VOWELS.index(vowel)) * 28 + tail
         out.append((chr(code), start, end))
         i += 3 if tail else 2
     return out

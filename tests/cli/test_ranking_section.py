@@ -21,6 +21,8 @@ STUDY = {
             "users": 50,
             "shops": 80,
             "systems": {"popularity": {**ROW, "ece": None}, "wide_deep": {**ROW, "ece": 0.04}},
+            "seed": 101,
+            "peer_settings": {"item_knn": {"shrink": 3.0}},
             "by_past": {"cold": {"lists": 2, "wide_deep": 0.3}},
             "by_district": {"춘천시": {"lists": 8, "wide_deep": 0.5}},
             "calibration": [[0.1, 0.2, 30], [0.9, 0.8, 5]],
@@ -67,6 +69,7 @@ def test_the_section_reads_what_is_there_and_says_what_is_not(
     assert "simulated" in notes
     assert "requirements/recsys.txt" in notes
     assert "implicit" in notes
+    assert 'world 101: item_knn {"shrink": 3.0}' in notes
     assert "is not there" in notes
     assert {t.title.split(":")[0] for t in section.tables} >= {"position bias"}
     (tmp_path / "evaluation").mkdir()

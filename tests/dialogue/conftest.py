@@ -87,8 +87,10 @@ class Scripted:
     why: tuple[str, ...] = ()
     broken: frozenset[str] = frozenset()
     asked: list = field(default_factory=list)
+    read: list = field(default_factory=list)
 
     async def understand(self, text, turns):
+        self.read.append(text)
         return self.understandings.get(
             text, Understanding(intent=Intent.FOOD_RECOMMENDATION, confidence=0.9)
         )
@@ -145,7 +147,7 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def settings():
-    return Settings.parse({})
+    return Settings.parse({"ranker": {"exploration": 0}})
 
 
 @pytest.fixture

@@ -251,3 +251,17 @@ def test_recommend_ranks_without_writing(bench):
     assert bench.sink.interactions[0]["route"] == "recommendations"
     bad = asyncio.run(bench.pipeline.recommend(replace(ask, query="시발", filters=None)))
     assert bad.recommendations == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "intent"),
+    [("씨발 뭐야", Intent.COMPLAINT), ("맥주 파는 데 알려줘", Intent.OUT_OF_SCOPE)],
+)
+def test_what_the_screen_stops_is_not_read_again(bench, said, intent) -> None:
+    assert bench.ask(said).metadata["intent"] == intent.value
+    assert bench.stages.read == []
+    understood = asyncio.run(bench.pipeline.understand(said, user_id="u1", session_id="s"))
+    assert (understood.intent, understood.decided_by) == (intent, "safety")
+    assert bench.stages.read == []
+    bench.ask("치킨 추천해줘")
+    assert bench.stages.read == ["치킨 추천해줘"]

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 from naviyam.clock import FakeClock
+from naviyam.dialogue.codec import dump_turns
 from naviyam.dialogue.masked import masked
 from naviyam.dialogue.pipeline import Pipeline
 from naviyam.dialogue.sqlite_state import SqliteMemory
-from naviyam.dialogue.turn import Turn
+from naviyam.dialogue.turn import Ask, Turn
 from naviyam.feedback.sink import DurableSink
 from naviyam.feedback.store import EventStore
 from naviyam.request import Entity, Filters, Intent, RequestContext, Understanding
 from naviyam.settings import Settings
+from naviyam.text.emotion import emotion
 
 SECRETS = (
     "010-1234-5678",
@@ -106,3 +109,65 @@ def test_alcohol_is_refused_kindly_without_a_search(bench) -> None:
     assert done.recommendations == ()
     assert "맥주" not in done.response
     assert bench.stages.asked == []
+
+
+def written_of(bench: SimpleNamespace) -> str:
+    """What a turn left behind: the logs and the memory."""
+    return str(bench.sink.interactions) + str(bench.sink.operators) + dump_turns(bench.turns())
+
+
+def test_a_call_for_help_that_swears_is_one_and_leaves_no_word(bench) -> None:
+    second = "씨발 돈 없어"
+    bench.ask("이틀째 아무것도 못 먹었어")
+    done = bench.ask(second, number=2)
+    assert bench.stages.read == []
+    assert done.metadata["intent"] == "HELP_NEEDED"
+    assert bench.sink.operators[-1]["help_kind"] == "hunger"
+    record = bench.sink.interactions[-1]
+    assert record["input"] == ""
+    assert record["understanding"]["decided_by"] == "safety"
+    assert record["understanding"]["emotion"] == emotion(second).value
+    for word in ("씨발", "돈", "이틀", "못 먹"):
+        assert word not in written_of(bench)
+
+
+def test_a_plain_call_for_help_leaves_no_word(bench) -> None:
+    assert bench.ask("집에 쌀이 떨어졌어요").metadata["intent"] == "HELP_NEEDED"
+    assert bench.stages.read == []
+    for word in ("쌀", "집에"):
+        assert word not in written_of(bench)
+
+
+def test_a_call_for_help_that_only_the_classifier_sees_leaves_no_word(bench) -> None:
+    said = "효자동 사는데 요즘 많이 힘들고 배도 고프고 그래"
+    bench.means(
+        said,
+        Intent.HELP_NEEDED,
+        keywords=("요즘", "배"),
+        semantic_query="요즘 배",
+        entities=(Entity(entity="location", value="효자동", start=0, end=3),),
+        decided_by="classifier",
+    )
+    assert bench.ask(said).metadata["intent"] == "HELP_NEEDED"
+    record = bench.sink.interactions[-1]
+    assert record["input"] == ""
+    kept = record["understanding"]
+    assert (kept["decided_by"], kept["keywords"], kept["entities"]) == ("classifier", [], [])
+    for word in ("요즘", "사는데", "배도"):
+        assert word not in written_of(bench)
+
+
+def test_a_call_for_help_to_the_recommendations_leaves_no_word(bench) -> None:
+    said = "씨발 며칠째 굶었어"
+    ask = Ask(
+        interaction_id="i1",
+        user_id="u1",
+        query=said,
+        top_k=3,
+        context=RequestContext(time=bench.clock.now(), district="춘천시"),
+        received_s=bench.clock.monotonic_s(),
+        filters=Filters(location="춘천시 며칠 식당"),
+    )
+    asyncio.run(bench.pipeline.recommend(ask))
+    for word in ("씨발", "며칠", "굶"):
+        assert word not in written_of(bench)

@@ -29,6 +29,7 @@ TURNS = Turns(
     filters=Filters(category="치킨"),
     shown_before=("s1", "s2"),
     openings=("좋죠!",),
+    signs_by_message=(("broke", "hungry"), (), ("means",)),
     place="효자동",
 )  # fmt: skip
 

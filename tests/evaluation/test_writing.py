@@ -11,7 +11,14 @@ from naviyam.errors import ArtifactError
 from naviyam.evaluation.judged import judge
 from naviyam.evaluation.korean import distinct, impolite, particle_errors, self_bleu
 from naviyam.evaluation.writing import figures, length_histogram
-from naviyam.evaluation.written import Header, WrittenAnswer, append_answers, read_answers
+from naviyam.evaluation.written import (
+    AnswerFile,
+    Header,
+    WrittenAnswer,
+    append_answers,
+    read_answers,
+    writing_code,
+)
 
 HEADER = Header(writer="llm", base="b", adapter="nlg@1", catalog="c1", code="x", seed=7)
 NAMES = ("맛있는치킨", "참새통닭")
@@ -160,10 +167,11 @@ def test_the_section_measures_what_is_on_file_and_says_what_is_missing(
 ) -> None:
     from cluster.cli.evaluations import writing  # noqa: PLC0415
     from cluster.cli.evaluations.scale import Scale  # noqa: PLC0415
+    from cluster.registry.champion import adapter_version  # noqa: PLC0415
     from naviyam.settings import Settings  # noqa: PLC0415
 
     settings = Settings.parse({"paths": {"state": str(tmp_path), "adapters": str(tmp_path)}})
-    header = replace(HEADER, base=settings.llm.base, adapter="nlg")
+    header = replace(HEADER, base=settings.llm.base, adapter=adapter_version(settings))
     path = tmp_path / "evaluation" / "answers-llm.jsonl"
     append_answers(path, header, (written(GOOD, rejected=["fluency"]),))
     asked: list[str] = []
@@ -184,3 +192,68 @@ def test_the_section_measures_what_is_on_file_and_says_what_is_missing(
     assert any("code" in note for note in section.notes)
     assert {p.title for p in section.plots} == {"Length of answers", "Sentences held back"}
     assert section.to_dict()["tables"]
+
+
+@pytest.mark.parametrize(
+    ("held", "full", "step"),
+    [
+        (HEADER, False, "keep"),
+        (HEADER, True, "continue"),
+        (replace(HEADER, code="old"), False, "keep"),
+        (replace(HEADER, code="old"), True, "begin"),
+        (replace(HEADER, seed=8), True, "begin"),
+        (replace(HEADER, catalog="c0"), False, "begin"),
+        (None, False, "begin"),
+    ],
+)
+def test_only_a_file_that_the_writer_would_begin_alike_is_continued(
+    held: Header | None, full: bool, step: str
+) -> None:
+    from cluster.cli.evaluations.scale import Scale  # noqa: PLC0415
+    from cluster.cli.evaluations.writing import next_step  # noqa: PLC0415
+
+    on_file = held and AnswerFile(header=held, answers=(written(GOOD),))
+    found, why = next_step(on_file, HEADER, Scale(full=full), 2)
+    assert found == step
+    assert bool(why) is (held not in (None, HEADER))
+    if held == replace(HEADER, code="old"):
+        assert "old" in why
+        assert next_step(on_file, HEADER, Scale(full=full), 1)[0] == "keep"  # enough
+
+
+def test_more_answers_of_other_code_begin_a_new_file_and_the_old_one_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cluster.cli import program  # noqa: PLC0415
+    from cluster.cli.evaluations import writing  # noqa: PLC0415
+    from cluster.cli.evaluations.scale import Scale  # noqa: PLC0415
+    from naviyam.settings import Settings  # noqa: PLC0415
+
+    values = {"paths": {"state": str(tmp_path)}, "writing_evaluation": {"full_answers": 2}}
+    settings = Settings.parse(values)
+    header = replace(HEADER, writer="template", base="none", adapter="none", code=writing_code())
+    path = tmp_path / "evaluation" / "answers-template.jsonl"
+    append_answers(path, replace(header, code="old"), (written(GOOD),))
+    fails = True
+
+    def run_program(session: object, module: str, arguments: list[str]) -> dict[str, object]:
+        if fails:
+            raise program.ProgramError("no room")
+        append_answers(path, header, (written(GOOD, talk=1), written(GOOD, talk=2)))
+        return {}
+
+    monkeypatch.setattr(program, "run_program", run_program)
+    session = SimpleNamespace(settings=settings, say=lambda text: None)
+    notes: list[str] = []
+    ask = (session, Scale(full=True), "template", FakeCatalog(), notes)
+    held = writing._answers(*ask)  # type: ignore[arg-type]
+    assert held is not None
+    assert held.header.code == "old"
+    assert read_answers(path) == held
+    assert "no room" in " ".join(notes)
+    fails = False
+    held = writing._answers(*ask)  # type: ignore[arg-type]
+    assert held is not None
+    assert (held.header, len(held.answers)) == (header, 2)
+    assert read_answers(path.with_suffix(".old.jsonl")) is not None
+    assert "old" in notes[-2]

@@ -48,7 +48,11 @@ class World:
         )
 
     def read(self, kind: str) -> list[dict[str, Any]]:
-        records = list(read_events(self.store, kind))
+        """Return what the log holds, without nulls: absent and null are the same."""
+        records = [
+            {name: value for name, value in record.items() if value is not None}
+            for record in read_events(self.store, kind)
+        ]
         return sorted(records, key=lambda r: str(r.get("interaction_id") or r.get("feedback_id")))
 
 
@@ -97,6 +101,9 @@ def interaction() -> Callable[..., dict[str, Any]]:
             degraded=False,
             candidates=log,
             context={"district": "강남구", "place": None},
+            simulated=True,
+            said={"filters": {"category": "치킨"}, "semantic_query": "치킨집", "shown": 0},
+            writing={"limit_won": 9_500, "told": ["치킨 좋죠! 🍗"], "shops": [{"open_now": None}]},
         ).to_record()
 
     return make
@@ -117,6 +124,7 @@ def feedback() -> Callable[..., dict[str, Any]]:
             review_text="맛있어요",
             order_amount_won=9_000,
             idempotency_key=key,
+            simulated=True,
         ).to_record()
 
     return make

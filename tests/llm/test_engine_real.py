@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import pytest_asyncio
 import torch
@@ -15,6 +16,7 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from naviyam.conversation import Turns
 from naviyam.errors import (
     ArtifactError,
     ConflictError,
@@ -22,7 +24,9 @@ from naviyam.errors import (
     NotFoundError,
     OverloadedError,
 )
-from naviyam.settings import Settings
+from naviyam.nlu.llm import build_prompt, parse, schema
+from naviyam.request import Intent
+from naviyam.settings import Nlu, Settings
 from training.lora.base import prepare_base
 
 vllm = pytest.importorskip("vllm")
@@ -30,6 +34,7 @@ vllm = pytest.importorskip("vllm")
 from deployments.adapter_table import AdapterSpec  # noqa: E402
 from deployments.engine import EngineDownError, LLMEngine  # noqa: E402
 from deployments.engine_setup import computes_bfloat16, engine_args, needs_merge  # noqa: E402
+from deployments.generator import EngineGenerator, GeneratedReader  # noqa: E402
 from deployments.watchdog import marked_processes  # noqa: E402
 
 pytestmark = [pytest.mark.llm, pytest.mark.asyncio(loop_scope="module")]
@@ -90,7 +95,7 @@ def adapters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(root / "second", root / "broken")
     weights = root / "broken" / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5_000])
-    write_random_adapter(base, root / "wide", seed=4, rank=16)
+    write_random_adapter(base, root / "wide", seed=4, rank=32)
     return root
 
 
@@ -110,7 +115,7 @@ async def engine(
                 "max_num_seqs": 4,
                 "max_queued": 2,
                 "max_loras": 1,
-                "max_lora_rank": 8,
+                "max_lora_rank": 32,
                 "kv_cache_gib": 0.25,
                 "stream_interval": 2,
             },
@@ -186,6 +191,58 @@ async def test_the_champions_own_content_takes_no_room(engine, adapters):
     await engine.load_adapter(same)
     assert await answer(engine, "nlg@2") == await answer(engine)
     await engine.load_adapter(spec_of(adapters, "challenger"))
+    await engine.apply_adapters([])
+
+
+async def test_another_default_takes_over_while_requests_run(engine, adapters):
+    """The merged champion, then a second adapter, then back; with room for one adapter besides the champion."""
+    before = "".join(await answer(engine, max_tokens=60))
+    told: list[str] = []
+
+    async def ask() -> str:
+        overrides = {**GREEDY, "max_tokens": 60}
+        stream = engine.generate(PROMPT, request_id="r", overrides=overrides, served=told.append)
+        return "".join([piece async for piece in stream])
+
+    async def swapped(spec: AdapterSpec) -> list[str]:
+        running = [asyncio.create_task(ask()) for _ in range(2)]
+        await asyncio.sleep(0)
+        await engine.make_default(spec)
+        return list(await asyncio.gather(*running))
+
+    assert await swapped(spec_of(adapters, "challenger")) == [before, before]
+    after = "".join(await answer(engine))
+    assert after == greedy_reference(engine.served.base, adapters / "challenger")
+    assert engine.default_adapter == "challenger@1"
+    with pytest.raises(ConflictError, match="served champion"):
+        await engine.unload_adapter("challenger")
+    with pytest.raises(ArtifactError, match="truncated"):
+        await engine.make_default(spec_of(adapters, "broken"))
+    assert engine.default_adapter == "challenger@1"
+    assert await engine.apply_adapters([]) == {}
+    back = spec_of(adapters, "champion", "2")
+    for text in await swapped(back):
+        assert text.startswith(after)
+    await asyncio.gather(*engine._leaving)
+    assert "".join(await ask()) == before
+    assert [a.version for a in engine.adapters()] == ["2"]
+    assert told == ["champion@champion"] * 2 + ["challenger@1"] * 2 + ["champion@2"]
+    assert await engine.load_adapter(spec_of(adapters, "second")), "the old one's room is free"
+    await engine.unload_adapter("second")
+
+
+async def test_the_nlu_adapter_reads_messages_beside_the_merged_champion(engine):
+    """Its own training, not the champion's: the difference is loaded, and decoding keeps to the schema."""
+    await engine.load_adapter(AdapterSpec(name="nlu", version="1", path="adapters/nlu"))
+    nlu = Nlu(llm_filters=True)
+    reader = GeneratedReader(EngineGenerator(engine), nlu)
+    check = jsonschema.Draft202012Validator(schema(filters=True))
+    for text, intent in (("급식카드 되는 치킨집 추천해줘", Intent.FOOD_RECOMMENDATION), ("안녕", Intent.GREETING)):  # fmt: skip
+        answer = await reader.read(build_prompt(text, Turns()), request_id="r")
+        check.validate(json.loads(answer))
+        found = parse(answer)
+        assert found is not None
+        assert found.intent is intent
     await engine.apply_adapters([])
 
 

@@ -1,11 +1,19 @@
+import asyncio
 import pickle
 
 import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError
 
-from deployments.generator import EngineGenerator, HandleGenerator, ModelDownError
+from deployments.generator import (
+    EngineGenerator,
+    GeneratedReader,
+    HandleGenerator,
+    ModelDownError,
+)
 from naviyam.errors import InputError, NaviyamError, OverloadedError
+from naviyam.nlu.llm import schema
+from naviyam.settings import Nlu
 
 
 class ScriptedResponse:
@@ -53,7 +61,7 @@ async def test_pieces_pass_in_order_and_nothing_is_cancelled():
     response = ScriptedResponse(["치킨", " 좋죠!"])
     handle = ScriptedHandle(response)
     assert await collect(HandleGenerator(handle), adapter="nlg@2") == ["치킨", " 좋죠!"]
-    assert handle.asked == ("질문", "nlg@2", "r")
+    assert handle.asked == ("질문", "nlg@2", "r", None)
     assert not response.cancelled
 
 
@@ -95,7 +103,33 @@ def test_errors_survive_the_way_between_processes():
 
 async def test_an_engine_in_this_process_is_passed_through():
     class Echo:
-        async def generate(self, prompt, *, adapter=None, request_id):
-            yield f"{prompt}/{adapter}/{request_id}"
+        async def generate(self, prompt, *, adapter=None, request_id, overrides=None):
+            yield f"{prompt}/{adapter}/{request_id}/{overrides}"
 
-    assert await collect(EngineGenerator(Echo()), adapter="a") == ["질문/a/r"]
+    assert await collect(EngineGenerator(Echo()), adapter="a") == ["질문/a/r/None"]
+
+
+async def test_a_message_is_read_greedily_against_the_schema_and_a_reader_that_leaves_cancels():
+    response = ScriptedResponse(['{"int', 'ent":"GREETING"}'])
+    handle = ScriptedHandle(response)
+    reader = GeneratedReader(HandleGenerator(handle), Nlu(llm_adapter="nlu@3"))
+    assert await reader.read("안녕", request_id="r") == '{"intent":"GREETING"}'
+    prompt, adapter, request_id, overrides = handle.asked
+    assert (prompt, adapter, request_id) == ("안녕", "nlu@3", "r")
+    assert overrides["temperature"] == 0.0
+    assert overrides["json_schema"] == schema(filters=False)
+    stuck = ScriptedResponse([])
+    stuck._walk = never
+    task = asyncio.create_task(
+        GeneratedReader(generator_over(stuck), Nlu()).read("안녕", request_id="r")
+    )
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stuck.cancelled
+
+
+async def never():
+    await asyncio.Event().wait()
+    yield ""

@@ -82,8 +82,10 @@ def test_the_rules_stay_where_they_are_surer() -> None:
 
 
 def test_safety_is_never_overruled() -> None:
-    got = layered(Intent.THANKS, 50.0).understand("집에 먹을 게 하나도 없어요", Turns())
+    said = "집에 먹을 게 하나도 없어요"
+    got = layered(Intent.THANKS, 50.0).understand(said, Turns())
     assert (got.intent, got.decided_by) == (Intent.HELP_NEEDED, "safety")
+    assert layered(Intent.THANKS, 50.0).consider(said, Turns()).understanding.decided_by != "safety"
 
 
 def test_what_was_said_becomes_a_filter_with_the_new_intent() -> None:

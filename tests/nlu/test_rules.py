@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from naviyam.conversation import Turns
-from naviyam.nlu.layers import surest
 from naviyam.nlu.resolve import refine_kind, resolve, shops_to_exclude
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.recommendation import Recommendation, ShownMenu
@@ -185,16 +184,6 @@ def test_safety_decides_first_and_says_so() -> None:
 def test_confidence_is_low_where_nothing_matched() -> None:
     assert RULES.understand("그건 좀 그래", Turns()).confidence < 0.5
     assert RULES.understand("만원 이하 치킨집 추천해줘", Turns()).confidence > 0.9
-
-
-def test_the_surest_layer_decides_and_never_over_safety() -> None:
-    weak = Understanding(intent=Intent.OUT_OF_SCOPE, confidence=0.3)
-    strong = Understanding(intent=Intent.THANKS, confidence=0.8, decided_by="classifier")
-    assert surest(weak, None, strong) is strong
-    assert surest(strong, weak) is strong
-    assert surest(replace(weak, confidence=0.8), strong).decided_by == "rules"
-    safe = replace(weak, decided_by="safety", intent=Intent.HELP_NEEDED)
-    assert surest(safe, strong) is safe
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,8 @@ def test_thresholds_decide_and_talk_of_food_needs_more() -> None:
     sure = Screen(Safety(hurt_threshold=0.3, calm_margin=0.3), Says(hurt=0.5))
     assert sure.judge("그 사람 얘기예요").help_kind == "hurt"
     assert sure.judge("그 사람 얘기예요 치킨 추천해줘").help_kind is None
-    assert sure.judge("그 사람 얘기예요", ("play",)).help_kind is None
+    for calm in ("means", "food_wish", "play"):
+        assert sure.judge("그 사람 얘기예요", (calm,)).help_kind == "hurt"  # said long ago
     assert Screen(Safety(hurt_threshold=0.6), Says(hurt=0.5)).judge("그 사람").kind == "ok"
     assert Screen(Safety(), Says(offensive=0.99)).judge("그 사람").kind == "rude"
     assert Screen(Safety(), Says(attack=0.99)).judge("그 사람").kind == "injection"

@@ -2,18 +2,15 @@
 
 import pytest
 
-from naviyam.safety.need import KEPT, need_of
-from naviyam.safety.screen import Screen, screen_input
-from naviyam.safety.signs import CALMING, SIGNS, find_signs
+from naviyam.evaluation.safety import help_judge
+from naviyam.safety.need import KEPT, REMEMBERED, need_of
+from naviyam.safety.screen import CALM, Screen, screen_input
+from naviyam.safety.signs import SIGNS, find_signs
 from naviyam.settings import Safety
 
 
 def after(*turns: str) -> str | None:
-    screen, signs, found = Screen(Safety()), (), None
-    for text in turns:
-        verdict = screen.judge(text, signs)
-        signs, found = (*signs, *verdict.signs), verdict.help_kind
-    return found
+    return help_judge(Screen(Safety()))(turns)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +51,10 @@ def test_calm_messages(text: str) -> None:
         (("집에 가기 싫어", "아빠가 술 마셨어"), "hurt"),
         (("입이 터졌어", "형이 그랬어"), "hurt"),
         (("나 옥상에 올라와 있어", "안녕"), "self_harm"),
+        (("만원으로 치킨 먹을래", "이틀째 아무것도 못 먹었어"), "hunger"),
+        (("만원으로 치킨 먹을래", "점심을 못 먹었어"), None),
+        (("돈 없어", *["안녕"] * (REMEMBERED - 1), "한 끼도 못 먹었어"), "hunger"),
+        (("돈 없어", *["안녕"] * REMEMBERED, "한 끼도 못 먹었어"), None),
         (("불닭 먹는 중", "살려줘"), None),
         (("늦잠 잤어", "한 끼도 못 먹었어"), None),
         (("안녕",), None),
@@ -66,6 +67,6 @@ def test_a_need_shows_over_several_messages(turns: tuple[str, ...], need: str | 
 
 def test_signs_are_names_that_the_rules_know() -> None:
     assert set(SIGNS) >= KEPT
-    assert set(SIGNS) >= CALMING
+    assert set(SIGNS) >= CALM
     assert find_signs("") == frozenset()
     assert need_of(frozenset()) is None

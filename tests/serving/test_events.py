@@ -54,7 +54,9 @@ def test_the_log_keeps_its_promises_through_compaction(state, served):
         "i.versions['ranker'] <> '' FROM interactions AS i JOIN feedback AS f USING (interaction_id)"
     )
     found = {row[0]: row[1:] for row in rows(store, joined)}
-    assert found[made["kid-stays"]] == (50, 1.0, "stable", True)
+    width, propensity, *rest = found[made["kid-stays"]]
+    assert (width, *rest) == (50, "stable", True)
+    assert 0 < propensity <= 1
     assert made["kid-leaves"] in found
     assert made["kid-silent"] not in found
     served(after)
@@ -67,3 +69,30 @@ def test_the_log_keeps_its_promises_through_compaction(state, served):
         assert made["kid-silent"].encode() not in data
     key = made["kid-stays", "click"]["feedback_id"]
     assert rows(store, f"SELECT count(*) FROM feedback WHERE feedback_id = '{key}'") == [(1,)]
+
+
+def test_what_a_simulated_user_causes_says_so(state, served):
+    async def story(w):
+        for name, mark in (("sim_1", {"simulated": True}), ("kid-real", {})):
+            context = {"district": w.district, **mark}
+            asked = {"user_id": name, "query": "치킨", "context": context}
+            found = (await w.client.post("/recommendations", json=asked)).json()
+            chat = {"user_id": name, "message": "치킨", "context": context}
+            await w.client.post("/chat", json=chat)
+            click = {"user_id": name, "shop_id": w.catalog.shop_ids[0], **mark}
+            click |= {"feedback_type": "clicked", "interaction_id": found["interaction_id"]}
+            await w.client.post("/feedback", json=click)
+            marks[found["interaction_id"]] = mark.get("simulated")
+
+    marks = {}
+    served(story)
+    store = compacted(state)
+    ids = ", ".join(f"'{i}'" for i in marks)
+    for table in ("interactions", "feedback"):
+        said = rows(
+            store, f"SELECT interaction_id, simulated FROM {table} WHERE interaction_id IN ({ids})"
+        )
+        assert dict(said) == marks
+    assert rows(
+        store, "SELECT route, count(*) FROM interactions WHERE simulated GROUP BY 1 ORDER BY 1"
+    ) == [("chat", 1), ("recommendations", 1)]

@@ -3,10 +3,12 @@ import shutil
 
 import pytest
 
+from deployments.runtime import RuntimeBuilder
 from deployments.stages import load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam import versions
 from naviyam.catalog.store import Catalog
+from naviyam.clock import SystemClock
 from naviyam.errors import ArtifactError, NotFoundError, StaleVersionError
 from naviyam.retrieval.index import ensure_index
 
@@ -77,6 +79,40 @@ def test_a_broken_version_is_refused_and_the_old_one_serves(own_state, encoder, 
     assert held.current.scorer.version == good.name
     with pytest.raises(ArtifactError):
         load_stages(settings, encoder, published(settings))
+
+
+def test_a_published_classifier_takes_over_and_a_broken_one_does_not(
+    own_state, settings_at, encoder
+):
+    settings = settings_at(own_state)
+    root = settings.paths.models / "nlu"
+
+    def start():
+        return RuntimeBuilder(settings, SystemClock(), encoder=encoder, generator=None).start()
+
+    def serving(runtimes):
+        return runtimes.current.pipeline.versions["nlu"]
+
+    def whole(folder):
+        shutil.copytree(settings.paths.classifier, folder, dirs_exist_ok=True)
+
+    def torn(folder):
+        whole(folder)
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:1_000])
+
+    runtimes, state = start()
+    assert serving(runtimes) == "repository"
+    versions.publish(root, "v1", whole)
+    assert asyncio.run(runtimes.poll())
+    assert serving(runtimes) == "v1"
+    versions.publish(root, "v2", torn)
+    assert not asyncio.run(runtimes.poll())
+    assert serving(runtimes) == "v1"
+    state.close()
+    restarted, state = start()
+    assert serving(restarted) == "repository"
+    state.close()
 
 
 def test_nothing_published_says_what_to_run(tmp_path, settings_at):

@@ -37,3 +37,13 @@ def test_own_messages_are_varied_and_labelled() -> None:
     samples = own_samples()
     assert {s.label for s in samples} == {"hunger", "hurt", "self_harm", "calm", "attack", "alcohol", "safe", "rude"}  # fmt: skip
     assert len({s.text for s in samples}) == len(samples) > 1_000
+
+
+def test_clean_talk_that_the_rules_hear_as_a_call_for_help_teaches_no_help_head() -> None:
+    texts = ("집에 쌀이 떨어졌어요", "치킨 먹자")
+    taught = assemble([Sample(text=t, source="3i4k", label="clean") for t in texts])
+    help_heads = [HEADS.index(h) for h in ("attack", "hunger", "hurt", "self_harm")]
+    assert (taught.weight[0, help_heads] == 0).all()
+    assert (taught.weight[1] > 0).all()
+    own = assemble([Sample(text=texts[0], source="own", label="hunger")])
+    assert own.weight[0, HEADS.index("hunger")] > 0

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from naviyam.catalog.events import Events
 from naviyam.catalog.store import Catalog, write_tables
 from naviyam.settings import RankerTraining, Settings
 from naviyam.simulation.shops import sample_shops
-from training.data import visits_of
+from training.data import Samples, visits_of
 from training.wide_deep import peers, position
 from training.wide_deep.study import study
 from training.wide_deep.world import World, make_world
@@ -84,9 +85,49 @@ def test_the_study_holds_every_system_over_the_same_lists(world: World) -> None:
 
 def test_item_knn_knows_what_goes_together() -> None:
     seen = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
-    scores = peers.item_knn(seen)
-    assert scores[2, 1] > 0
-    assert scores[2, 2] == scores[3, 0] == 0
+    for setting in peers.ITEM_KNN.settings:
+        scores = peers.item_knn(seen, 0, **setting)
+        assert scores[2, 1] > 0
+        assert scores[2, 2] == scores[3, 0] == 0
+
+
+@pytest.mark.skipif(len(peers.installed()) < 2, reason="the package implicit is not installed")
+def test_ials_finds_the_two_crowds() -> None:
+    seen = np.kron(np.eye(2), np.ones((6, 5))).astype(np.float32)
+    seen[0, 0] = 0
+    scores = peers.ials(seen, 1, **peers.IALS.settings[0])
+    assert scores[0, 0] > scores[0, 5:].max()
+
+
+def test_a_peer_is_tuned_on_what_came_before_the_cut_alone(world: World) -> None:
+    visits, _ = visits_of(world.catalog, world.behavior)
+    users, shops = len(world.behavior.user_ids), world.catalog.size
+    cut = int(np.quantile(visits.time, 0.8))
+    n = len(visits.time)
+    rng = np.random.default_rng(0)
+    liked = Samples(
+        **{
+            f.name: np.zeros(2 * n, np.float32)
+            for f in fields(Samples)
+            if f.name not in ("user", "shop", "time", "label", "session")
+        },
+        user=np.repeat(visits.user, 2),
+        shop=np.stack([visits.shop, rng.integers(0, shops, n)], 1).ravel().astype(np.int32),
+        time=np.repeat(visits.time, 2),
+        label=np.tile([1.0, 0.0], n).astype(np.float32),
+        session=np.repeat(np.arange(n), 2).astype(np.int32),
+    ).take(np.repeat(visits.time < cut, 2))
+    shown: list[int] = []
+
+    def score(seen: np.ndarray, seed: int, *, sign: int) -> np.ndarray:
+        shown.append(int(seen.sum()))
+        return sign * seen
+
+    peer = peers.Peer(name="own", score=score, settings=[{"sign": -1}, {"sign": 1}])
+    chosen, scores = peers.fit(peer, visits, cut, liked, users=users, shops=shops, seed=1)
+    assert chosen == {"sign": 1}
+    assert shown[0] == shown[1] < shown[2]
+    assert scores.sum() == peers.visit_matrix(visits, cut, users=users, shops=shops).sum()
 
 
 def test_the_look_rate_is_found_from_shuffled_lists_whatever_the_policy_shows_first() -> None:

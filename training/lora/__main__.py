@@ -1,20 +1,31 @@
-"""`python -m training.lora`: make the dialogues, train an adapter on the plain base, write it with its card."""
+"""`python -m training.lora`: train an adapter and write it with its card.
+
+With `--data` it learns from a data set of conversations, else from template dialogues made here. With `--parent` it goes
+on from that adapter by the `incremental` settings, else it begins on the plain base by the `initial` ones.
+"""
 
 import argparse
 import json
+import os
 import sys
-from hashlib import sha256
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ConfigError, NaviyamError
-from naviyam.settings import Settings
+from naviyam.settings import LoraStage, Settings
 from naviyam.versions import current
+from training.code_version import ADAPTER, UNDERSTANDING_ADAPTER, code_version
 from training.lora.base import prepare_base
 from training.lora.card import write_card
 from training.lora.data import make_samples, write_samples
-from training.lora.loop import LoraTraining, Progress, train
+from training.lora.dataset import Conversations, read_conversations
+from training.lora.loop import Corpus, LoraTraining, Progress, train
+from training.lora.nlu_run import train_nlu
+
+Train = Callable[[Corpus, Path, LoraTraining, Path | None], dict[str, float]]
 
 
 def main() -> int:
@@ -22,59 +33,156 @@ def main() -> int:
     arguments = _parse()
     try:
         settings = Settings.load(arguments.config)
-        catalog = Catalog.load(current(settings.paths.catalog))
-        samples = make_samples(catalog, count=arguments.samples, seed=arguments.seed)
-        out: Path = arguments.out or settings.paths.adapters / "nlg"
-        out.mkdir(parents=True, exist_ok=True)
-        data_path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
-        data_path.parent.mkdir(parents=True, exist_ok=True)
-        data_hash = write_samples(data_path, samples)
-        config = LoraTraining(
-            target_modules=settings.llm.target_modules,
-            epochs=arguments.epochs,
-            learning_rate=arguments.learning_rate,
-            max_steps=arguments.max_steps,
-            threads=arguments.threads,
-            seed=arguments.seed,
-        )
+        config = _config(settings, arguments)
+        out: Path = arguments.out or settings.paths.adapters / arguments.task
+        if arguments.task == "nlu":
+            found = train_nlu(
+                settings,
+                arguments,
+                config,
+                code=code_version(*UNDERSTANDING_ADAPTER),
+                parent=_parent(arguments.parent, out),
+                report=_report,
+            )
+            sys.stdout.write(json.dumps(found) + "\n")
+            return 0
         parent = _parent(arguments.parent, out)
-        metrics = train(
-            prepare_base(settings), samples, out, config, report=_report, parent=arguments.parent
+        conversations = (
+            read_conversations(arguments.data)
+            if arguments.data
+            else _template_dialogues(settings, arguments, config)
         )
+        metrics = _trained(settings, arguments, config, conversations, out)
         write_card(
             out,
             base=settings.llm.base,
             config=config,
             metrics=metrics,
-            data={
-                "sha256": data_hash,
-                "samples": len(samples),
-                "source": "template dialogues, simulated questions",
-                "catalog": catalog.version,
-                "simulated": True,
-            },
-            code=_code_version(),
+            data=conversations.card,
+            code=code_version(*ADAPTER),
             parent=parent,
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")
         return 1
-    sys.stdout.write(json.dumps({"adapter": str(out), **metrics}) + "\n")
+    sys.stdout.write(
+        json.dumps(
+            {
+                "adapter": str(out),
+                "folder": str(out),
+                "simulated": conversations.card["simulated"],
+                "metrics": metrics,
+                **metrics,
+            }
+        )
+        + "\n"
+    )
     return 0
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m training.lora", description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/local.yaml"))
-    parser.add_argument("--out", type=Path, help="adapter folder (default: <paths.adapters>/nlg)")
+    parser.add_argument("--data", type=Path, help="data set folder (default: template dialogues)")
+    parser.add_argument("--task", choices=("nlg", "nlu"), default="nlg", help="what it learns")
+    parser.add_argument(
+        "--out", type=Path, help="adapter folder (default: <paths.adapters>/<task>)"
+    )
     parser.add_argument("--parent", type=Path, help="adapter folder to continue from")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="Ray Train workers; 0 trains in this process"
+    )
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--samples", type=int, default=1600)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--samples", type=int, default=1600, help="template dialogues to make")
     parser.add_argument("--max-steps", type=int, default=None)
     parser.add_argument("--threads", type=int, default=1)
-    return parser.parse_args()
+    stage = parser.add_argument_group("overrides of lora_training.initial or .incremental")
+    stage.add_argument("--epochs", type=int)
+    stage.add_argument("--learning-rate", type=float)
+    stage.add_argument("--batch-size", type=int)
+    stage.add_argument("--accumulation", type=int)
+    arguments = parser.parse_args()
+    if arguments.task == "nlu" and (arguments.workers or arguments.data):
+        parser.error(
+            "--task nlu makes its own data and trains in this process; leave --data and --workers out"
+        )
+    if arguments.workers < 0:
+        parser.error(f"--workers is {arguments.workers}; it must be 0 or more")
+    return arguments
+
+
+def _config(settings: Settings, arguments: argparse.Namespace) -> LoraTraining:
+    """Return the run: the stage's settings, and what the command line overrides."""
+    options = settings.lora_training
+    stage: LoraStage = options.incremental if arguments.parent else options.initial
+    named = ("epochs", "learning_rate", "batch_size", "accumulation")
+    overrides = {k: v for k in named if (v := getattr(arguments, k)) is not None}
+    return LoraTraining(
+        rank=options.rank,
+        alpha=options.alpha,
+        dropout=options.dropout,
+        target_modules=settings.llm.target_modules,
+        max_steps=arguments.max_steps,
+        threads=arguments.threads,
+        seed=arguments.seed,
+        checkpoint_every=options.checkpoint_every,
+        **{**stage.model_dump(), **overrides},
+    )
+
+
+def _template_dialogues(
+    settings: Settings, arguments: argparse.Namespace, config: LoraTraining
+) -> Conversations:
+    catalog = Catalog.load(current(settings.paths.catalog))
+    samples = make_samples(catalog, count=arguments.samples, seed=arguments.seed)
+    path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Conversations(
+        corpus=Corpus.split(samples, config),
+        card={
+            "sha256": write_samples(path, samples),
+            "samples": len(samples),
+            "source": "template dialogues, simulated questions",
+            "catalog": catalog.version,
+            "simulated": True,
+        },
+    )
+
+
+def _trained(
+    settings: Settings,
+    arguments: argparse.Namespace,
+    config: LoraTraining,
+    conversations: Conversations,
+    out: Path,
+) -> dict[str, float]:
+    parent: Path | None = arguments.parent
+    if not arguments.workers:
+        base = prepare_base(settings)
+        return train(base, conversations.corpus, out, config, report=_report, parent=parent)
+    from training.lora.on_ray import LoraJob, train_on_ray
+    from training.on_ray import cluster_of, forget, run_name
+
+    prepare_base(settings)  # says here, and not in a worker, what is missing
+    digest = conversations.card["sha256"]
+    name = run_name(
+        "lora",
+        asdict(config),
+        settings.llm.base,
+        digest,
+        parent,
+        code_version(*ADAPTER),
+    )
+    job = LoraJob(
+        settings=settings,
+        corpus=conversations.corpus,
+        config=config,
+        parent=parent and parent.absolute(),
+    )
+    with cluster_of(settings, os.environ, workers=arguments.workers):
+        metrics = train_on_ray(job, out, name=name, workers=arguments.workers)
+        forget(settings, name)
+    return metrics
 
 
 def _parent(folder: Path | None, out: Path) -> dict[str, Any] | None:
@@ -97,20 +205,11 @@ def _parent(folder: Path | None, out: Path) -> dict[str, Any] | None:
 
 
 def _report(progress: Progress) -> None:
+    held_out = f" perplexity {progress.perplexity:.3f}" if progress.perplexity else ""
     sys.stderr.write(
-        f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} tokens {progress.tokens}\n"
+        f"step {progress.step}/{progress.steps} loss {progress.loss:.3f} tokens {progress.tokens}{held_out}\n"
     )
     sys.stderr.flush()
-
-
-def _code_version() -> str:
-    """Return a hash of this package's sources: the same in a checkout, a container and an archive."""
-    digest = sha256()
-    root = Path(__file__).parents[2]
-    for folder in ("training/lora", "naviyam/nlg"):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 if __name__ == "__main__":

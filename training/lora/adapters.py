@@ -17,8 +17,9 @@ from cluster.registry.adapters import (
     check_adapter,
     difference_adapter,
 )
+from cluster.registry.champion import Champion, champion, repository_champion
 from cluster.registry.sealed import building
-from naviyam.errors import NaviyamError
+from naviyam.errors import ArtifactError, NaviyamError
 from naviyam.settings import Settings
 from training.lora.base import prepare_base
 from training.lora.program import run
@@ -56,19 +57,35 @@ def merge_into_base(base: Path, adapter: Path, out: Path) -> Path:
 def prepare_serving(settings: Settings) -> dict[str, str | None]:
     """Make the folders that an engine loads; return their paths.
 
-    Keys: `base` the plain base, `champion` the adapter's folder or None, `model` the folder to serve
-    (base + champion where `llm.merge_champion`, else the base).
+    Keys: `base` the plain base, `champion` the adapter's folder or None, `version` its version, `model` the folder
+    to serve (base + champion where `llm.merge_champion`, else the base). Where the promoted adapter cannot be used
+    the repository's serves, so that a bad file on disk does not keep the service down.
     """
     base = prepare_base(settings)
-    if not settings.llm.adapter:
-        return {"base": str(base), "champion": None, "model": str(base)}
-    champion = settings.paths.adapters / settings.llm.adapter
+    chosen, fallback = champion(settings), repository_champion(settings)
+    if chosen is None or fallback is None:
+        return {"base": str(base), "champion": None, "version": None, "model": str(base)}
+    try:
+        model = _model_with(settings, base, chosen)
+    except ArtifactError as e:
+        if chosen == fallback:
+            raise
+        _log.error("the promoted adapter was refused, the repository's serves: %s", e)
+        chosen = fallback
+        model = _model_with(settings, base, chosen)
+    return {
+        "base": str(base),
+        "champion": str(chosen.folder),
+        "version": chosen.version,
+        "model": str(model),
+    }
+
+
+def _model_with(settings: Settings, base: Path, chosen: Champion) -> Path:
     if settings.llm.merge_champion:
-        model = merge_into_base(base, champion, settings.paths.cache / "merged")
-    else:
-        check_adapter(champion, base)
-        model = base
-    return {"base": str(base), "champion": str(champion), "model": str(model)}
+        return merge_into_base(base, chosen.folder, settings.paths.cache / "merged")
+    check_adapter(chosen.folder, base)
+    return base
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def make_samples(catalog: Catalog, *, count: int, seed: int) -> list[Sample]:
     rng = random.Random(seed)
     samples: dict[tuple[str, str], Sample] = {}
     for _ in range(count * 20):
-        request = _request(catalog, rng)
+        request = make_request(catalog, rng)
         sentences = compose(request, rng)
         if not _grounded(request, sentences):
             continue
@@ -66,7 +66,8 @@ def _grounded(request: WriteRequest, sentences: Sequence[str]) -> bool:
     return True
 
 
-def _request(catalog: Catalog, rng: random.Random) -> WriteRequest:
+def make_request(catalog: Catalog, rng: random.Random) -> WriteRequest:
+    """Draw a simulated question and shops of the catalogue that could answer it."""
     question = make_question(rng)
     one = question.intent in (Intent.SELECT, Intent.SHOP_INQUIRY)
     count = 1 if one else rng.choices((1, 2, 3), weights=(1, 2, 9))[0]

@@ -1,28 +1,43 @@
-"""The plain LoRA loop: one process, no Ray. Loss on the answer only, seeded, resumable from its last checkpoint.
+"""The LoRA loop, free of Ray: one process, or one of several that share gradients. Loss on the answer only, seeded.
 
-PEFT's layout is written, so vLLM and PEFT load the result as it is.
+It can be broken off anywhere: continued from its last checkpoint it ends in the same weights.
 """
 
 import json
 import math
 import random
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
+from training.exchange import (
+    ALONE,
+    Exchange,
+    accumulating,
+    read_state,
+    restore,
+    state_of,
+    step_seed,
+    write_state,
+)
+from training.lora.batches import EMPTY, Encoded, Step, collate, encode, plan_epoch, share_of
 from training.lora.data import Sample
+from training.lora.model import AnswerLoss, adapter_tensors, open_model, save_adapter
+
+EVALUATED_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoraTraining:
-    """One run. The learning rate warms up linearly and then falls linearly to zero."""
+    """One run. The learning rate warms up linearly and then falls linearly to zero.
+
+    A step learns from `batch_size` x `accumulation` samples, however many processes compute it.
+    """
 
     rank: int = 16
     alpha: int = 32
@@ -30,217 +45,242 @@ class LoraTraining:
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     epochs: int = 3
     batch_size: int = 4
+    accumulation: int = 1
     learning_rate: float = 1e-4
     warmup_steps: int = 20
     max_steps: int | None = None
     seed: int = 7
     threads: int = 1
     checkpoint_every: int = 40
+    report_every: int = 10
     held_out: int = 40
+    """Samples kept back where the data set brings none of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What is reported after a step; `loss` is the mean per answer token over the last steps."""
+    """What is reported after a step; `loss` is the mean per answer token over the last steps.
+
+    `perplexity` is that of the held-out samples, where an epoch has just ended.
+    """
 
     step: int
     steps: int
     loss: float
     tokens: int
+    perplexity: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoded:
-    ids: list[int]
-    answer_from: int
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """What is learned from and what is held out."""
+
+    training: tuple[Sample, ...]
+    held_out: tuple[Sample, ...]
+
+    @classmethod
+    def split(cls, samples: Sequence[Sample], config: LoraTraining) -> "Corpus":
+        """Hold `config.held_out` samples back, drawn by the seed."""
+        pool = list(samples)
+        random.Random(config.seed).shuffle(pool)
+        return cls(training=tuple(pool[config.held_out :]), held_out=tuple(pool[: config.held_out]))
+
+
+Report = Callable[[Progress], None]
+Save = Callable[[dict[str, Any]], None]
+"""Called by every process at the same steps; the whole checkpoint is rank 0's."""
 
 
 def train(
     base: Path,
-    samples: Sequence[Sample],
+    samples: Sequence[Sample] | Corpus,
     out: Path,
     config: LoraTraining,
     *,
-    report: Callable[[Progress], None],
+    report: Report,
     parent: Path | None = None,
 ) -> dict[str, float]:
     """Train an adapter into `out` (PEFT layout, bf16) and return its held-out metrics beside the base's.
 
     A folder `out/.checkpoint` from a broken run of the same configuration is continued.
     """
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=fast_dtype())
-    model = get_peft_model(
-        model,
-        LoraConfig(
-            r=config.rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules=list(config.target_modules),
-            task_type="CAUSAL_LM",
-        ),
+    corpus = samples if isinstance(samples, Corpus) else Corpus.split(samples, config)
+    folder = out / ".checkpoint"
+    trainee = Trainee(base, config, parent=parent)
+    kept = read_state(folder)
+    metrics, tensors = trainee.fit(
+        corpus,
+        report=report,
+        save=lambda state: write_state(folder, state),
+        restored=kept if kept and kept["config"] == fingerprint(config) else None,
     )
-    trained = [p for p in model.parameters() if p.requires_grad]
-    if parent is not None:
-        set_peft_model_state_dict(model, load_file(parent / "adapter_model.safetensors"))
-    encoded = [_encode(tokenizer, s) for s in samples]
-    order = random.Random(config.seed)
-    order.shuffle(encoded)
-    held_out, training = encoded[: config.held_out], encoded[config.held_out :]
-    metrics = {"base_perplexity": math.exp(_evaluate(model, held_out, adapter=False))}
-    optimizer = torch.optim.AdamW(trained, lr=config.learning_rate, weight_decay=0.0)
-    batches = list(_batches(training, config))
-    steps = min(len(batches), config.max_steps or len(batches))
-    start = _resume(model, optimizer, out, config)
-    losses: list[float] = []
-    tokens = 0
-    for step in range(start, steps):
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * _schedule(step, steps, config.warmup_steps)
-        model.train()
-        loss = _loss(model, batches[step])
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        tokens += sum(len(e.ids) for e in batches[step])
-        if (step + 1) % 10 == 0 or step + 1 == steps:
-            mean = sum(losses[-10:]) / len(losses[-10:])
-            report(Progress(step=step + 1, steps=steps, loss=mean, tokens=tokens))
-        if (step + 1) % config.checkpoint_every == 0 and step + 1 < steps:
-            _checkpoint(model, optimizer, out, config, step + 1)
-    metrics["perplexity"] = math.exp(_evaluate(model, held_out, adapter=True))
-    metrics |= {
-        "steps": float(steps),
-        "samples": float(len(training)),
-        "held_out": float(len(held_out)),
-    }
-    save_adapter(model, out)
-    shutil.rmtree(out / ".checkpoint", ignore_errors=True)
+    save_adapter(trainee.model, tensors, out)
+    shutil.rmtree(folder, ignore_errors=True)
     return metrics
 
 
-def fast_dtype() -> torch.dtype:
-    """Return bfloat16 where the hardware multiplies it, else float32: emulated bfloat16 is several times slower."""
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if native else torch.float32
+class Trainee:
+    """The model with its optimiser, in one of `exchange.world` processes."""
+
+    def __init__(
+        self,
+        base: Path,
+        config: LoraTraining,
+        *,
+        exchange: Exchange = ALONE,
+        parent: Path | None = None,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        torch.set_num_threads(config.threads)
+        self.config, self.exchange = config, exchange
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(base)
+        self.model = open_model(
+            base,
+            rank=config.rank,
+            alpha=config.alpha,
+            dropout=config.dropout,
+            target_modules=config.target_modules,
+            parent=parent,
+        )
+        self._loss = exchange.wrap(AnswerLoss(self.model))
+        self._trained = [p for p in self._loss.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            self._trained, lr=config.learning_rate, weight_decay=0.0
+        )
+        self._device = self._trained[0].device
+
+    def fit(
+        self,
+        corpus: Corpus,
+        *,
+        report: Report,
+        save: Save,
+        restored: dict[str, Any] | None = None,
+    ) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+        """Run all steps after those of `restored`; return metrics and the adapter's tensors (rank 0)."""
+        config = self.config
+        training = [encode(self._tokenizer, s) for s in corpus.training]
+        held_out = [encode(self._tokenizer, s) for s in corpus.held_out]
+        plan, ends = self._plan(training)
+        start, figures = 0, {}
+        if restored is None:
+            figures["base_perplexity"] = self._perplexity(held_out, adapter=False)
+        else:
+            restore(self._loss, self._optimizer, restored)
+            start, figures = int(restored["step"]), dict(restored["figures"])
+        losses: list[float] = []
+        tokens = 0
+        for step in range(start, len(plan)):
+            losses.append(self._step(step, plan[step], len(plan)))
+            tokens += sum(len(e.ids) for micro in plan[step] for e in micro)
+            done = step + 1
+            perplexity = None
+            if done in ends:
+                perplexity = self._perplexity(held_out, adapter=True)
+                figures[f"perplexity_epoch_{ends[done]}"] = perplexity
+            if done % config.report_every == 0 or done in ends:
+                mean = sum(losses[-10:]) / len(losses[-10:])
+                report(
+                    Progress(
+                        step=done, steps=len(plan), loss=mean, tokens=tokens, perplexity=perplexity
+                    )
+                )
+            if done % config.checkpoint_every == 0 or done in ends:
+                save(self.state(done, figures))
+        figures["perplexity"] = figures.get(f"perplexity_epoch_{max(ends.values())}", math.nan)
+        counts = {
+            "steps": float(len(plan)),
+            "samples": float(len(training)),
+            "held_out": float(len(held_out)),
+        }
+        whole = state_of(self._loss, self._optimizer)["model"]
+        tensors = adapter_tensors(self.model, whole) if self.exchange.rank == 0 else {}
+        return figures | counts, tensors
+
+    def _plan(self, training: Sequence[Encoded]) -> tuple[list[Step], dict[int, int]]:
+        """Return all steps, and after which of them which epoch (from 1) ends."""
+        rng = random.Random(self.config.seed)
+        plan: list[Step] = []
+        ends = {}
+        for epoch in range(1, self.config.epochs + 1):
+            plan += plan_epoch(
+                training,
+                batch_size=self.config.batch_size,
+                accumulation=self.config.accumulation,
+                rng=rng,
+            )
+            steps = min(len(plan), self.config.max_steps or len(plan))
+            ends[steps] = epoch
+            if steps == self.config.max_steps:
+                break
+        return plan[: self.config.max_steps], ends
+
+    def _step(self, number: int, step: Step, steps: int) -> float:
+        """Learn from one step; return its mean loss per answer token over all processes."""
+        config, exchange = self.config, self.exchange
+        for group in self._optimizer.param_groups:
+            group["lr"] = config.learning_rate * schedule(number, steps, config.warmup_steps)
+        torch.manual_seed(step_seed(config.seed, number, exchange.rank))
+        self._loss.train()
+        answer_tokens = sum(e.answer_tokens for micro in step for e in micro)
+        share = share_of(
+            step, rank=exchange.rank, world=exchange.world, batch_size=config.batch_size
+        )
+        total = torch.zeros((), device=self._device)
+        for i, micro in enumerate(share.micros):
+            with accumulating(self._loss, last=i + 1 == len(share.micros)):
+                loss = self._loss(*collate(micro, self._device))
+                loss = loss * (float(i < share.counted) / answer_tokens)
+                # The exchange takes the mean over processes, the step wants their sum.
+                torch.autograd.backward(loss * exchange.world)
+            total += loss.detach()
+        torch.nn.utils.clip_grad_norm_(self._trained, 1.0)
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        return float(exchange.total(total))
+
+    def _perplexity(self, held_out: Sequence[Encoded], *, adapter: bool) -> float:
+        """Return exp of the mean loss per answer token, with or without the adapter; batches are dealt out."""
+        if not held_out:
+            return math.nan
+        self._loss.eval()
+        exchange, size = self.exchange, EVALUATED_AT_ONCE
+        batches = [list(held_out[i : i + size]) for i in range(0, len(held_out), size)]
+        rounds = -(-len(batches) // exchange.world)
+        sums = torch.zeros(2, dtype=torch.float64, device=self._device)
+        with torch.no_grad():
+            for i in range(rounds):
+                at = i * exchange.world + exchange.rank
+                batch = batches[at] if at < len(batches) else [EMPTY]
+                inputs = collate(batch, self._device)
+                if adapter:
+                    loss = self._loss(*inputs)
+                else:
+                    with self.model.disable_adapter():
+                        loss = self._loss(*inputs)
+                if at < len(batches):
+                    sums += torch.tensor([float(loss), sum(e.answer_tokens for e in batch)])
+        total, count = exchange.total(sums).tolist()
+        return math.exp(total / count)
+
+    def state(self, step: int, figures: dict[str, float]) -> dict[str, Any]:
+        """Return a checkpoint after `step` steps (whole on rank 0); every process must call it."""
+        return {
+            **state_of(self._loss, self._optimizer),
+            "step": step,
+            "figures": dict(figures),
+            "config": fingerprint(self.config),
+        }
 
 
-def save_adapter(model: Any, out: Path) -> None:
-    """Write the adapter in bf16, PEFT's own layout, each file beside and renamed."""
-    out.mkdir(parents=True, exist_ok=True)
-    state = {
-        k: v.to(torch.bfloat16).contiguous() for k, v in get_peft_model_state_dict(model).items()
-    }
-    temporary = out / ".adapter_model.safetensors.tmp"
-    save_file(state, temporary, metadata={"format": "pt"})
-    temporary.replace(out / "adapter_model.safetensors")
-    config = model.peft_config["default"].to_dict()
-    config = {k: sorted(v) if isinstance(v, set) else v for k, v in config.items()}
-    config |= {"inference_mode": True, "base_model_name_or_path": None}
-    text = json.dumps(config, indent=1, sort_keys=True, default=str)
-    (out / "adapter_config.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _encode(tokenizer: Any, sample: Sample) -> _Encoded:
-    prompt = tokenizer.encode(sample.prompt, add_special_tokens=False)
-    answer = tokenizer.encode(sample.completion, add_special_tokens=False)
-    return _Encoded(prompt + answer, len(prompt))
-
-
-def _batches(encoded: Sequence[_Encoded], config: LoraTraining) -> Iterator[list[_Encoded]]:
-    """Yield batches of like length (little padding) in a seeded order, epoch after epoch."""
-    rng = random.Random(config.seed)
-    for _ in range(config.epochs):
-        pool = list(encoded)
-        rng.shuffle(pool)
-        span = config.batch_size * 16
-        batches = []
-        for begin in range(0, len(pool), span):
-            near = sorted(pool[begin : begin + span], key=lambda e: len(e.ids))
-            batches += [
-                near[i : i + config.batch_size] for i in range(0, len(near), config.batch_size)
-            ]
-        rng.shuffle(batches)
-        yield from batches
-
-
-def _loss(model: Any, batch: Sequence[_Encoded]) -> torch.Tensor:
-    """Mean cross-entropy over answer tokens; the output layer sees answer positions only."""
-    width = max(len(e.ids) for e in batch)
-    ids = torch.zeros(len(batch), width, dtype=torch.long)
-    attention = torch.zeros(len(batch), width, dtype=torch.long)
-    wanted = torch.zeros(len(batch), width, dtype=torch.bool)
-    for row, e in enumerate(batch):
-        ids[row, : len(e.ids)] = torch.tensor(e.ids)
-        attention[row, : len(e.ids)] = 1
-        wanted[row, e.answer_from : len(e.ids)] = True
-    causal = model.get_base_model()
-    hidden = causal.model(input_ids=ids, attention_mask=attention).last_hidden_state
-    logits = causal.lm_head(hidden[:, :-1][wanted[:, 1:]])
-    return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]])
-
-
-def _evaluate(model: Any, held_out: Sequence[_Encoded], *, adapter: bool) -> float:
-    """Return the mean loss per answer token on the held-out samples, with or without the adapter."""
-    if not held_out:
-        return float("nan")
-    model.eval()
-    total = count = 0.0
-    with torch.inference_mode():
-        for begin in range(0, len(held_out), 8):
-            batch = held_out[begin : begin + 8]
-            weight = sum(len(e.ids) - e.answer_from for e in batch)
-            if adapter:
-                loss = _loss(model, batch)
-            else:
-                with model.disable_adapter():
-                    loss = _loss(model, batch)
-            total += loss.item() * weight
-            count += weight
-    return total / count
-
-
-def _schedule(step: int, steps: int, warmup: int) -> float:
+def schedule(step: int, steps: int, warmup: int) -> float:
+    """Return the factor on the learning rate: up to 1 over `warmup` steps (half of a short run), then near 0."""
+    warmup = min(warmup, steps // 2)
     if step < warmup:
         return (step + 1) / warmup
     return max(0.02, (steps - step) / max(1, steps - warmup))
 
 
-def _fingerprint(config: LoraTraining) -> str:
+def fingerprint(config: LoraTraining) -> str:
+    """Return what a checkpoint must have been made with to be continued."""
     return json.dumps(asdict(config), sort_keys=True)
-
-
-def _checkpoint(model: Any, optimizer: Any, out: Path, config: LoraTraining, step: int) -> None:
-    folder = out / ".checkpoint"
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "state.tmp"
-    torch.save(
-        {
-            "adapter": get_peft_model_state_dict(model),
-            "optimizer": optimizer.state_dict(),
-            "step": step,
-            "rng": torch.get_rng_state(),
-            "config": _fingerprint(config),
-        },
-        temporary,
-    )
-    temporary.replace(folder / "state.pt")
-
-
-def _resume(model: Any, optimizer: Any, out: Path, config: LoraTraining) -> int:
-    path = out / ".checkpoint" / "state.pt"
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    if state["config"] != _fingerprint(config):
-        return 0
-    set_peft_model_state_dict(model, state["adapter"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    return int(state["step"])

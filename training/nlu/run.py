@@ -1,6 +1,5 @@
 """One training of the intent classifier: data, features, loop, and the files beside their card."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +18,8 @@ from naviyam.nlu.features import SCHEMA, marks_row, ngram_matrix
 from naviyam.nlu.rules import RuleUnderstander
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
+from training.artifact import write_model
+from training.code_version import code_version
 from training.nlu.data import IntentData, known_places, load_data
 from training.nlu.train import F32, NluTraining, Trained, fit_temperature, train
 
@@ -81,28 +82,12 @@ def _write(
         "data": {"sha256": data.sha256, "parts": data.parts, "licences": "small talk: korean_smalltalk_qa MIT, 3i4k CC BY-SA 4.0; read in place, not copied"},
         "training": asdict(config),
         "metrics": metrics,
-        "code": _code_version(),
+        "code": code_version("training/nlu", "naviyam/nlu", "naviyam/text"),
         "command": f"naviyam train nlu --epochs {config.epochs} --seed {config.seed}",
         "limits": "Held-out figures are on messages of the same patterns; `naviyam evaluate understanding` measures on others.",
     }  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        (WEIGHTS_FILE, weights),
-        (CARD_FILE, (json.dumps(card, ensure_ascii=False, indent=1) + "\n").encode()),
-    ):
-        temporary = out / f".{name}.new"
-        temporary.write_bytes(content)
-        temporary.replace(out / name)
+    write_model(out, (WEIGHTS_FILE, weights), (CARD_FILE, card))
     return {"classifier": str(out), "version": card["version"], **metrics}
-
-
-def _code_version() -> str:
-    """Return a hash of the sources that decide what is learned."""
-    root, digest = Path(__file__).parents[2], sha256()
-    for folder in ("training/nlu", "naviyam/nlu", "naviyam/text"):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _say(text: str) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from naviyam.errors import NaviyamError
 from naviyam.retrieval.encoder import load_encoder
 from naviyam.settings import Settings
+from training.code_version import code_version
 from training.safety.loop import Options
 from training.safety.run import run
 
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             load_encoder(settings.retrieval),
             seed=settings.seed,
             options=Options(),
-            code_version=_code_version(),
+            code_version=code_version("training/safety", "naviyam/safety", "naviyam/text"),
         )
     except NaviyamError as e:
         sys.stderr.write(f"{type(e).__name__}: {e}\n")
@@ -43,16 +43,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown = {k: card[k] for k in ("version", "samples", "metrics")}
     sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
     return 0
-
-
-def _code_version() -> str:
-    """Return the commit that runs, `unknown` outside a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return "unknown"
-    return done.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

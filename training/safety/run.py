@@ -1,6 +1,5 @@
 """The whole training as one call: samples, features, weights, figures on the unseen part, a saved model."""
 
-import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors.numpy import save_file
+from safetensors.numpy import save as tensors_to_bytes
 
 from naviyam.evaluation.ranking import auc
 from naviyam.evaluation.safety_data import (
@@ -25,6 +24,7 @@ from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embe
 from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
 from naviyam.text.dishes import DISHES
+from training.artifact import write_model
 from training.lora.questions import make_question
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
@@ -62,13 +62,15 @@ def assemble(samples: Sequence[Sample]) -> Set:
     target = np.zeros((len(samples), len(HEADS)), np.float32)
     weight = np.zeros_like(target)
     for i, sample in enumerate(samples):
+        calls = sample.source != "own" and seeks_help(normalise(sample.text).text) is not None
         for j, head in enumerate(HEADS):
             target[i, j] = sample.label == head or (head == "offensive" and sample.label == "rude")
-            weight[i, j] = _weight(sample, head)
+            weight[i, j] = _weight(sample, head, calls=calls)
     return Set(samples=tuple(samples), target=target, weight=weight)
 
 
-def _weight(sample: Sample, head: str) -> float:
+def _weight(sample: Sample, head: str, *, calls: bool) -> float:
+    """Return what a sample weighs for a head; `calls`: the rules hear a call for help, whatever its label."""
     if sample.source == "own":
         if head == "offensive":
             return 0.0 if sample.label in HELP else 1.0
@@ -81,7 +83,7 @@ def _weight(sample: Sample, head: str) -> float:
             if sample.source == "bad_words"
             else 1.0
         )
-    if sample.source == "bad_words" or seeks_help(normalise(sample.text).text):
+    if sample.source == "bad_words" or calls:
         return 0.0
     return _FOOD if sample.source == "food" else _ELSEWHERE
 
@@ -136,14 +138,10 @@ def run(
 
 def save(out: Path, weights: Weights, card: Mapping[str, Any]) -> dict[str, Any]:
     """Write weights and card."""
-    out.mkdir(parents=True, exist_ok=True)
     names = ("idf", "pieces", "meaning", "flags", "bias")
-    save_file({n: np.ascontiguousarray(getattr(weights, n)) for n in names}, out / WEIGHTS_FILE)
-    raw = (out / WEIGHTS_FILE).read_bytes()
+    raw = tensors_to_bytes({n: np.ascontiguousarray(getattr(weights, n)) for n in names})
     whole = {**card, "digest": blake2b(raw, digest_size=16).hexdigest()}
-    (out / CARD_FILE).write_text(
-        json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
+    write_model(out, (WEIGHTS_FILE, raw), (CARD_FILE, whole))
     return whole
 
 

@@ -1,4 +1,7 @@
-"""The plain training loop of the ranker: one process, no Ray. Same data, seed and threads give the same weights."""
+"""The initial training of the ranker in one process, its evaluation and its files. No Ray.
+
+Same data, seed and threads give the same weights. The epochs are `training.wide_deep.fit`'s.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,18 +12,29 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from naviyam import versions
-from naviyam.errors import ConfigError
 from naviyam.evaluation.ranking import RankingReport, auc, expected_calibration_error, report
 from naviyam.features.build import Features
-from naviyam.features.spec import FUNNEL_SCORES, WIDE_INDEX, schema_hash
-from naviyam.ranker.artifact import WEIGHTS_FILE, ModelCard, file_digests
+from naviyam.features.spec import FUNNEL_SCORES, WIDE_INDEX
 from naviyam.settings import RankerTraining
 from training.wide_deep.dataset import Prepared, Split
+from training.wide_deep.fit import (
+    Fitted,
+    Rates,
+    Task,
+    Trainee,
+    optimizer_of,
+    tensors_of,
+    window_of,
+    windows_of,
+)
 from training.wide_deep.network import Batch, Parts, WideDeep
+from training.wide_deep.output import fill_model
+from training.wide_deep.rows import Rows, rows_of
+
+__all__ = ["optimizer_of", "tensors_of"]
 
 F32 = npt.NDArray[np.float32]
 VALIDATION_SHARE = 0.1
@@ -45,44 +59,60 @@ def train(
     sets the scale of the logits (Platt), since sample weights shift what a score means. `threads` becomes the
     process's torch thread count. `parts` is for ablations; what is served has both.
     """
-    torch.set_num_threads(threads)
-    torch.manual_seed(options.seed)
-    network = WideDeep(
-        prepared.tables.vocabulary,
-        query_dimension=prepared.train.features.query.shape[1],
-        dropout=options.dropout,
+    task, early = task_of(prepared, options, threads=threads, parts=parts)
+    fitted = Trainee(task).fit(windows_of(early, task))
+    return finished(fitted, task, prepared)
+
+
+def task_of(
+    prepared: Prepared, options: RankerTraining, *, threads: int = 1, parts: Parts = "both"
+) -> tuple[Task, Rows]:
+    """Return what is to be learned and the rows to learn from, the last `VALIDATION_SHARE` left out."""
+    part = prepared.train
+    rows, queries = rows_of(part.features, part.samples.label, part.samples.weight)
+    early, late = by_time(part.samples.time)
+    task = Task(
+        vocabulary=prepared.tables.vocabulary,
+        queries=queries,
+        late=rows.take(late),
+        mean_weight=float(rows.weight.mean()),
+        rates=rates_of(options, threads=threads),
+        parts=parts,
     )
-    network.keep_only(parts)
-    optimizer = optimizer_of(network, options)
-    data = to_tensors(prepared.train.features)
-    label = torch.from_numpy(prepared.train.samples.label)
-    weight = torch.from_numpy(prepared.train.samples.weight)
-    weight = weight / weight.mean()
-    early, late = _by_time(prepared.train.samples.time)
-    losses, best, kept = [], math.inf, tensors_of(network)
-    for _ in range(options.epochs):
-        order = early[torch.randperm(len(early))]
-        losses.append(_epoch(network, optimizer, data, label, weight, order, options.batch_size))
-        loss = _loss(network, data, label, weight, late)
-        if loss < best:
-            best, kept = loss, {k: v.clone() for k, v in tensors_of(network).items()}
-    network.load_state_dict(kept)
-    _calibrate(network, data.take(late), label[late])
+    return task, rows.take(early)
+
+
+def rates_of(options: RankerTraining, *, threads: int = 1) -> Rates:
+    """Return the rates of an initial training."""
+    return Rates(
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        wide_learning_rate=options.wide_learning_rate,
+        dropout=options.dropout,
+        seed=options.seed,
+        shuffle_window=options.shuffle_window,
+        threads=threads,
+    )
+
+
+def finished(fitted: Fitted, task: Task, prepared: Prepared) -> Trained:
+    """Return the calibrated network of the best epoch with its held-out figures."""
+    network = calibrated(fitted, task)
     metrics, reports = evaluate(network, prepared)
-    metrics["validation_loss"] = round(best, 4)
-    return Trained(network=network, losses=tuple(losses), metrics=metrics, reports=reports)
+    metrics["validation_loss"] = round(min(fitted.validation, default=math.inf), 4)
+    return Trained(network=network, losses=fitted.losses, metrics=metrics, reports=reports)
 
 
-def optimizer_of(network: WideDeep, options: RankerTraining) -> torch.optim.Optimizer:
-    """Return Adam with a rate of its own for the wide part, as Cheng et al. 2016 train the parts apart.
-
-    At the rate of the embeddings its few weights hardly leave their start, and shop ids learn in their stead what
-    distance and price could have said of every shop.
-    """
-    wide: dict[str, Any] = {"params": [network.wide.weight], "lr": options.wide_learning_rate}
-    rest = [p for p in network.parameters() if p is not network.wide.weight]
-    deep: dict[str, Any] = {"params": rest}
-    return torch.optim.Adam([deep, wide], lr=options.learning_rate, fused=True)
+def calibrated(fitted: Fitted, task: Task) -> WideDeep:
+    """Return the network with the scale of its logits set on the validation rows (Platt)."""
+    network = WideDeep(
+        task.vocabulary, query_dimension=task.queries.shape[1], dropout=task.rates.dropout
+    )
+    network.load_state_dict(dict(fitted.tensors))
+    late = window_of(task.late, task)
+    _calibrate(network, late.batch, late.label)
+    return network
 
 
 def to_tensors(features: Features) -> Batch:
@@ -120,7 +150,7 @@ def evaluate(
     metrics = {
         "auc": round(auc(scores, liked), 4),
         "ece": round(expected_calibration_error(scores, liked), 4),
-        "log_loss": round(_log_loss(scores, liked), 4),
+        "log_loss": round(log_loss(scores, liked), 4),
         "candidate_recall": prepared.card["candidate_recall"],
         "ranking": {name: r.to_dict() for name, r in reports.items()},
     }
@@ -141,72 +171,46 @@ def save(
     """Publish weights, feature tables and `model.json` as a version under `root`; return its folder."""
 
     def write(folder: Path) -> None:
-        prepared.tables.save(folder)
-        save_file(tensors_of(trained.network), folder / WEIGHTS_FILE)
-        ModelCard(
+        fill_model(
+            folder,
             version=version,
-            parent=parent,
-            base=None,
-            dataset_hash=str(prepared.card["hash"]),
-            metrics=trained.metrics,
-            feature_schema_hash=schema_hash(),
-            encoder=encoder,
-            encoder_dimension=int(prepared.train.features.query.shape[1]),
-            code_version=code_version,
-            seed=seed,
-            simulated=bool(prepared.card["simulated"]),
-            digests=file_digests(folder),
-        ).save(folder)
+            **contents(trained, prepared, encoder, seed, code_version, parent),
+        )
 
     return versions.publish(root, version, write)
 
 
-def tensors_of(network: WideDeep) -> dict[str, torch.Tensor]:
-    """Return the parameters by name, contiguous float32, as `ranker.artifact.shapes` lists them."""
-    return {k: v.detach().contiguous().float() for k, v in network.state_dict().items()}
+def contents(
+    trained: Trained,
+    prepared: Prepared,
+    encoder: str,
+    seed: int,
+    code_version: str,
+    parent: str | None = None,
+) -> dict[str, Any]:
+    """Return what `output.fill_model` and `output.write_model` write of an initial training."""
+    return {
+        "tensors": {k: v.numpy() for k, v in tensors_of(trained.network).items()},
+        "tables": prepared.tables,
+        "metrics": trained.metrics,
+        "dataset_hash": str(prepared.card["hash"]),
+        "simulated": bool(prepared.card["simulated"]),
+        "encoder": encoder,
+        "encoder_dimension": int(prepared.train.features.query.shape[1]),
+        "seed": seed,
+        "code_version": code_version,
+        "parent": parent,
+    }
 
 
-def _by_time(time: npt.NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+def by_time(
+    time: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the rows to train on and the later ones to validate on."""
     late = time >= np.quantile(time, 1 - VALIDATION_SHARE)
     if late.all():
         late[: len(late) // 2] = False
-    return torch.from_numpy(np.flatnonzero(~late)), torch.from_numpy(np.flatnonzero(late))
-
-
-def _epoch(
-    network: WideDeep,
-    optimizer: torch.optim.Optimizer,
-    data: Batch,
-    label: torch.Tensor,
-    weight: torch.Tensor,
-    order: torch.Tensor,
-    batch_size: int,
-) -> float:
-    network.train()
-    total = torch.zeros(())
-    for index in torch.split(order, batch_size):
-        optimizer.zero_grad(set_to_none=True)
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            network(data.take(index)), label[index], weight=weight[index]
-        )
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        total += loss.detach() * len(index)
-    if not math.isfinite(float(total)):
-        raise ConfigError("the loss is not finite; lower ranker_training.learning_rate")
-    return float(total) / max(len(order), 1)
-
-
-def _loss(
-    network: WideDeep, data: Batch, label: torch.Tensor, weight: torch.Tensor, rows: torch.Tensor
-) -> float:
-    network.eval()
-    with torch.inference_mode():
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            network(data.take(rows)), label[rows], weight=weight[rows]
-        )
-    return float(loss)
+    return np.flatnonzero(~late), np.flatnonzero(late)
 
 
 def _calibrate(network: WideDeep, data: Batch, label: torch.Tensor) -> None:
@@ -247,6 +251,7 @@ def _report(scores: npt.NDArray[Any], pools: Split, prepared: Prepared) -> Ranki
     )
 
 
-def _log_loss(scores: F32, liked: npt.NDArray[np.bool_]) -> float:
+def log_loss(scores: F32, liked: npt.NDArray[np.bool_]) -> float:
+    """Return the mean negative log likelihood of the labels."""
     p = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-np.mean(np.where(liked, np.log(p), np.log(1 - p))))

@@ -42,6 +42,10 @@ class Batch:
         """Return the rows at `index`."""
         return Batch(dense=self.dense[index], ids=self.ids[index])
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the rows on a device."""
+        return Batch(dense=self.dense.to(device), ids=self.ids.to(device))
+
 
 class WideDeep(nn.Module):
     """wide + MLP over embeddings, projected query and numbers; returns logits [n].
@@ -111,6 +115,6 @@ class WideDeep(nn.Module):
         """Return the ids with some users, shops and brands made unknown; a category is always known."""
         if not self.training or not self.id_dropout:
             return ids
-        unknown = torch.rand(ids.shape) < self.id_dropout
+        unknown = torch.rand(ids.shape, device=ids.device) < self.id_dropout
         unknown[:, 3] = False
         return ids.masked_fill(unknown, UNKNOWN_ROW)

@@ -22,12 +22,14 @@ from naviyam.features.history import History
 from naviyam.features.spec import FUNNEL_SCORES
 from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.features.vocabulary import Vocabulary
+from naviyam.learning.examination import fit_exponent
 from naviyam.retrieval.encoder import Encoder
 from naviyam.settings import Settings
-from naviyam.simulation.behavior import click_chance
+from naviyam.simulation.clicks import click_chance, examination
 from training.data import Samples, visits_of
 from training.wide_deep.dataset import batch_of, query_vectors
-from training.wide_deep.loop import optimizer_of, predict, to_tensors
+from training.wide_deep.fit import optimizer_of
+from training.wide_deep.loop import predict, to_tensors
 from training.wide_deep.network import WideDeep
 from training.wide_deep.sessions import SessionMaker
 from training.wide_deep.world import World
@@ -110,26 +112,17 @@ def show(
             if shuffled:
                 order = rng.permutation(order)
             position = np.arange(1, len(order) + 1)
-            clicked = rng.random(len(order)) < position**-BIAS * chance[order]
+            clicked = rng.random(len(order)) < examination(position, BIAS) * chance[order]
             parts.append((order, position, clicked, np.full(len(order), shuffled)))
     row, position, clicked, shuffled_rows = (np.concatenate(c) for c in zip(*parts, strict=True))
     return Shown(row=row, position=position, clicked=clicked, shuffled=shuffled_rows)
 
 
 def estimate(shown: Shown) -> npt.NDArray[np.float64]:
-    """Return the chance of being looked at by position [SHOWN], 1 at the first, from the shuffled lists alone.
-
-    In those every position holds shops of the same worth, so clicks fall as looks do: position ** -b, the b of greatest
-    likelihood.
-    """
-    place = np.arange(1, SHOWN + 1)
-    count = np.bincount(shown.position[shown.shuffled] - 1, minlength=SHOWN)
-    clicked = shown.position[shown.shuffled & shown.clicked] - 1
-    exponents = np.linspace(0, 2, 81)
-    looks = count * place ** -exponents[:, None]
-    share = np.maximum(looks / np.maximum(looks.sum(1, keepdims=True), 1e-9), 1e-12)
-    best = exponents[np.argmax(np.log(share[:, clicked]).sum(1))]
-    chance: npt.NDArray[np.float64] = place**-best
+    """Return the chance of being looked at by position [SHOWN], 1 at the first, from the shuffled lists alone."""
+    position = shown.position[shown.shuffled]
+    exponent = fit_exponent(position, shown.clicked[shown.shuffled], np.zeros_like(position))
+    chance: npt.NDArray[np.float64] = np.arange(1, SHOWN + 1, dtype=np.float64) ** -exponent
     return chance
 
 

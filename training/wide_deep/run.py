@@ -13,6 +13,8 @@ from naviyam.evaluation.ranking import RankingReport
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
 from training.wide_deep import dataset, loop
+from training.wide_deep.incremental import Fit, fit_here
+from training.wide_deep.output import write_model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,12 @@ def run(
     threads: int = 1,
     code_version: str = "unknown",
     encoder: Encoder | None = None,
+    fit: Fit | None = None,
+    out: Path | None = None,
 ) -> RunResult:
-    """Train on the current catalogue and publish under `settings.paths.models / "ranker"`.
+    """Train on the current catalogue and publish under `settings.paths.models / "ranker"`, or write to `out`.
+
+    `fit` runs the epochs; without it they run in this process.
 
     Raises:
         NotFoundError: there is no catalogue yet.
@@ -68,17 +74,14 @@ def run(
     prepared = dataset.prepare(catalog, behavior, encoder, settings)
     data = dataset.publish(settings.paths.state / "datasets" / "ranker", version, prepared)
     ready = clock.monotonic_s()
-    trained = loop.train(prepared, options, threads=threads)
+    task, rows = loop.task_of(prepared, options, threads=threads)
+    trained = loop.finished((fit or fit_here)(task, rows), task, prepared)
     done = clock.monotonic_s()
-    model = loop.save(
-        settings.paths.models / "ranker",
-        version,
-        trained,
-        prepared,
-        encoder=encoder.name,
-        seed=options.seed,
-        code_version=code_version,
-    )
+    if out is not None:
+        contents = loop.contents(trained, prepared, encoder.name, options.seed, code_version)
+        version, model = write_model(out, **contents), out
+    else:
+        model = _published(settings, version, trained, prepared, encoder.name, code_version)
     return RunResult(
         version=version,
         folder=model,
@@ -89,4 +92,23 @@ def run(
         card=prepared.card,
         prepare_s=ready - began,
         train_s=done - ready,
+    )
+
+
+def _published(
+    settings: Settings,
+    version: str,
+    trained: loop.Trained,
+    prepared: dataset.Prepared,
+    encoder: str,
+    code_version: str,
+) -> Path:
+    return loop.save(
+        settings.paths.models / "ranker",
+        version,
+        trained,
+        prepared,
+        encoder=encoder,
+        seed=settings.ranker_training.seed,
+        code_version=code_version,
     )

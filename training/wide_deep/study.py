@@ -46,10 +46,11 @@ def study(world: World, encoder: Encoder, settings: Settings, *, ablations: bool
     prepared = prepare(world.catalog, world.behavior, encoder, settings)
     models = _models(prepared, settings, ablations=ablations)
     pools, test = prepared.pools, prepared.test
+    peer_scores, peer_settings = _peer_scores(world, prepared)
     scores: dict[str, Scores] = {
         "random": np.random.default_rng(0).random(len(pools.samples.shop)),
         **_funnel_scores(pools),
-        **_peer_scores(world, prepared),
+        **peer_scores,
         **{
             name: loop.predict(m.network, parts[0].features) for name, (m, *parts) in models.items()
         },
@@ -71,6 +72,7 @@ def study(world: World, encoder: Encoder, settings: Settings, *, ablations: bool
         "candidate_recall": prepared.card["candidate_recall"],
         "rows": prepared.card["rows"],
         "systems": systems,
+        "peer_settings": peer_settings,
         "by_past": _by_past({n: scores[n] for n in shown}, pools, world),
         "by_district": _by_district({n: scores[n] for n in shown}, pools, world),
         "calibration": [[round(a, 4), round(b, 4), n] for a, b, n in curve],
@@ -126,17 +128,22 @@ def _funnel_scores(pools: Split) -> dict[str, Scores]:
     }
 
 
-def _peer_scores(world: World, prepared: Prepared) -> dict[str, Scores]:
+def _peer_scores(
+    world: World, prepared: Prepared
+) -> tuple[dict[str, Scores], dict[str, peers.Setting]]:
+    """Return the peers' scores of the lists, and the settings that each chose before the cut."""
     visits, _ = visits_of(world.catalog, world.behavior)
     cut = int(prepared.test.samples.time.min())
     users, shops = len(world.behavior.user_ids), world.catalog.size
-    seen = peers.visit_matrix(visits, cut, users=users, shops=shops)
-    s = prepared.pools.samples
-    found: dict[str, Scores] = {"item_knn": peers.item_knn(seen)[s.user, s.shop]}
-    factors = peers.ials(seen, seed=world.seed)
-    if factors is not None:
-        found["ials"] = factors[s.user, s.shop]
-    return found
+    s, lists = prepared.pools.samples, prepared.train.samples
+    scores: dict[str, Scores] = {}
+    settings: dict[str, peers.Setting] = {}
+    for peer in peers.installed():
+        chosen, found = peers.fit(
+            peer, visits, cut, lists, users=users, shops=shops, seed=world.seed
+        )
+        settings[peer.name], scores[peer.name] = chosen, found[s.user, s.shop]
+    return scores, settings
 
 
 def _figures(scores: Scores, pools: Split, prepared: Prepared) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def run(session: Session, scale: Scale) -> Section:
     notes = [_SIMULATED]
     found = _study(session, scale)
     figures["simulated"] = found
+    notes += [_chosen(found["worlds"])]
     notes += [] if "ials" in found["worlds"][0]["systems"] else [_NO_IALS]
     tables += simulated_tables(found)
     plots += simulated_plots(found)
@@ -107,8 +108,12 @@ def simulated_tables(found: Mapping[str, Any]) -> list[Table]:
     title = (
         f"{world['lists']} lists of {world['users']} simulated users over {world['shops']} shops"
     )
-    systems = tuple((name, *_means(found["worlds"], name)) for name in world["systems"])
-    tables = [Table(title=title, columns=("system", *FIGURES), rows=systems)]
+    systems = tuple(
+        (name, *_means(found["worlds"], name), _by_world(found["worlds"], name))
+        for name in world["systems"]
+    )
+    columns = ("system", *FIGURES, "ndcg_at_5 by world")
+    tables = [Table(title=title, columns=columns, rows=systems)]
     parts = {**world["by_past"], **world["by_district"]}
     names = tuple(next(iter(parts.values())))
     rows = tuple((part, *(row.get(n) for n in names)) for part, row in parts.items())
@@ -123,6 +128,20 @@ def _means(worlds: Sequence[Mapping[str, Any]], system: str) -> list[float | Non
     rows = [world["systems"][system] for world in worlds]
     known = {name: [row[name] for row in rows if row.get(name) is not None] for name in FIGURES}
     return [sum(values) / len(values) if values else None for values in known.values()]
+
+
+def _by_world(worlds: Sequence[Mapping[str, Any]], system: str) -> str:
+    return " ".join(f"{world['systems'][system]['ndcg_at_5']:.4f}" for world in worlds)
+
+
+def _chosen(worlds: Sequence[Mapping[str, Any]]) -> str:
+    """Return which settings the peers chose in each world."""
+    chosen = "; ".join(
+        f"world {world['seed']}: {name} {json.dumps(setting)}"
+        for world in worlds
+        for name, setting in world["peer_settings"].items()
+    )
+    return f"ItemKNN and iALS chose among eight settings each on the latest lists before the cut. {chosen}"
 
 
 def _position_table(worlds: Sequence[Mapping[str, Any]]) -> Table:

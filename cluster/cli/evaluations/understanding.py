@@ -1,4 +1,7 @@
-"""Evaluates stage 4 on hand-written, labelled utterances: each layer beside two baselines, and what a message costs. No Ray."""
+"""Evaluates stage 4 on hand-written, labelled utterances: each layer beside two baselines, and what a message costs. No Ray.
+
+The language model's readings are of a program of its own (`deployments.offline_read`): from its file, or made anew with --full.
+"""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +14,7 @@ from naviyam.evaluation.section import Plot, Section, Table
 
 if TYPE_CHECKING:
     from naviyam.conversation import Turns
+    from naviyam.evaluation.readings import ReadingFile
     from naviyam.evaluation.understanding import Score, Utterance, UtteranceSet
     from naviyam.nlu.layers import LayeredUnderstander
     from naviyam.request import Understanding
@@ -18,8 +22,10 @@ if TYPE_CHECKING:
 
     Understand = Callable[[str, Turns], Understanding]
 
-DEVELOPMENT = ("understanding_dev", "understanding_dev_own", "understanding_dev_turns", "understanding_dev2", "understanding_dev2_turns")  # fmt: skip
+DEVELOPMENT = ("understanding_dev", "understanding_dev_own", "understanding_dev_turns", "understanding_dev2", "understanding_dev2_turns", "understanding_dev3")  # fmt: skip
 """The rules were mended with these: they guard, and choose, and do not measure.
+
+`dev3` was written to be hard, and nothing was mended with it: on it was chosen when to ask the language model.
 
 The dev2 sets were blind until their misses were read (November 2026). Rules and classifier then had, at the first read: intents 0.935
 and filters F1 0.972 on the 200 messages; 0.967, 0.956 and 7 of 9 selections on the 30 conversations.
@@ -30,10 +36,14 @@ TEST = ("understanding_test2", "understanding_test2_turns")
 
 _BINS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 _WHOLE = "rules and classifier"
+_THIRD = "rules, classifier and LLM"
+_PROGRAM = "deployments.offline_read"
+_WORTH = ("set", "asked below", "asked", "right without", "right with", "refused", "share asked")
 
 
 def run(session: Session, scale: Scale) -> Section:
     """Return accuracy, filter F1 and latency on every labelled set that is there."""
+    from cluster.cli.evaluations.understanding_llm import with_llm
     from cluster.cli.understand import load_understander
     from naviyam.evaluation.understanding import SETS, UtteranceSet
     from naviyam.retrieval.encoder import load_encoder
@@ -47,11 +57,19 @@ def run(session: Session, scale: Scale) -> Section:
     encoder = load_encoder(session.settings.retrieval)
     memory = next(s for s in sets if s.name == DEVELOPMENT[0])
     figures: dict[str, Any] = {}
-    tables, plots, overview = [], [], []
+    tables, plots, overview, third = [], [], [], []
+    held, llm_notes = _readings(session, scale)
     for labelled in sets:
         scores = _scores(labelled, layers, encoder, memory)
+        asked = with_llm(session, layers, labelled.rows, held) if held else None
+        if asked is not None:
+            scores = {**scores, _THIRD: asked.score}
+            if labelled.name in DEVELOPMENT:
+                third += [(labelled.name.removeprefix("understanding_"), *r) for r in asked.rows]
         found, clocks = _timed(labelled.rows, layers.understand)
         figures[labelled.name] = _figures(labelled, scores, clocks)
+        if asked is not None:
+            figures[labelled.name]["llm"] = asked.figures
         for layer, score in scores.items():
             overview.append((labelled.name.removeprefix("understanding_"), len(labelled.rows), layer, score.intent_accuracy, score.filter_f1, score.exact, score.selection_accuracy))  # fmt: skip
         if not labelled.name.endswith("_turns"):
@@ -62,12 +80,14 @@ def run(session: Session, scale: Scale) -> Section:
     notes = [
         "Development sets were used to mend the rules and to choose thresholds; only a test set measures.",
         "Latency is of rules and classifier together, one message at a time, in this process; on a busy machine read cpu_ms.",
-        "The LLM layer is not built: no figure of it is given.",
+        *llm_notes,
     ]
     if not any(s.name in TEST for s in sets):
         notes.append("No test set lies in naviyam/evaluation/sets.")
     if layers.classifier is None:
         notes.append("The classifier is absent: its rows are the rules' alone.")
+    if third:
+        tables.append(Table(title="what asking the LLM is worth, by confidence of the others", columns=_WORTH, rows=tuple(third)))  # fmt: skip
     return Section(
         figures=figures,
         sets={s.name: s.version for s in sets},
@@ -75,6 +95,34 @@ def run(session: Session, scale: Scale) -> Section:
         plots=tuple(plots),
         notes=tuple(notes),
     )
+
+
+def _readings(session: Session, scale: Scale) -> tuple["ReadingFile | None", list[str]]:
+    """Return what the language model read, of the adapter of now, and what is to be said of it."""
+    from cluster.cli.program import ProgramError, run_program
+    from cluster.registry.champion import reader_version
+    from naviyam.evaluation.readings import Header, read_file
+
+    settings = session.settings
+    nlu, path = settings.nlu, settings.paths.state / "evaluation" / "readings.jsonl"
+    if scale.full:
+        session.say("evaluate: the language model reads what the other layers are unsure of")
+        try:
+            run_program(session, _PROGRAM, ["--out", str(path)])
+        except ProgramError as e:
+            return None, [f"LLM: not measured, the reader failed: {str(e).splitlines()[-1]}"]
+    held = read_file(path)
+    now = Header(
+        base=settings.llm.base,
+        adapter=reader_version(settings),
+        filters=nlu.llm_filters,
+    )
+    if held is None or held.header != now:
+        return None, [f"LLM: no readings of {now.adapter} in {path}; not measured without --full."]
+    switched = "on" if nlu.llm else "off (nlu.llm)"
+    return held, [
+        f"LLM: readings of {path}, however late; the layer is {switched} in this configuration."
+    ]
 
 
 def _scores(

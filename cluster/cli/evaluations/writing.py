@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cluster.cli.evaluations.scale import Scale
 from cluster.cli.session import Session
@@ -11,7 +11,7 @@ from naviyam.evaluation.section import Plot, Section, Table
 if TYPE_CHECKING:
     from naviyam.catalog.store import Catalog
     from naviyam.evaluation.judged import Judged
-    from naviyam.evaluation.written import AnswerFile
+    from naviyam.evaluation.written import AnswerFile, Header
 
 _PROGRAM = "deployments.offline"
 _WRITERS = ("llm", "template", "base")
@@ -71,65 +71,82 @@ def _answers(
     if writer != "template" and not session.settings.llm.enabled:
         notes.append(f"{writer}: llm.enabled is off; not measured.")
         return None
-    held = _fitting(session, path, writer, catalog, notes)
-    if held is None or (scale.full and len(held.generated) < wanted):
-        if not wanted:
-            notes.append(f"{writer}: not measured without --full.")
-            return None
+    held, now = read_answers(path), _header(session, writer, catalog, scale.seed)
+    step, why = next_step(held, now, scale, wanted)
+    if step == "begin" and not wanted:
+        notes.append(f"{writer}: not measured without --full.")
+        return None
+    notes += [f"{writer}: {why}"] if why else []
+    if step != "keep":
         try:
-            _write(session, path, writer, count=wanted, seed=scale.seed, fresh=held is None)
+            _write(session, path, writer, count=wanted, seed=scale.seed, fresh=step == "begin")
         except ProgramError as e:
-            notes.append(f"{writer}: not measured, the writer failed: {str(e).splitlines()[-1]}")
-            return held
+            notes.append(f"{writer}: no more was written, it failed: {str(e).splitlines()[-1]}")
+            return held if held is not None and held.header.fits(now) else None
         held = read_answers(path)
     if held is not None:
         notes.append(f"{writer}: {len(held.generated)} answers of {path}.")
     return held
 
 
-def _fitting(
-    session: Session, path: Path, writer: str, catalog: "Catalog", notes: list[str]
-) -> "AnswerFile | None":
-    """Return what is on file if the base, the adapter and the catalogue are those of now."""
-    from cluster.registry.champion import adapter_version
-    from naviyam.evaluation.written import Header, read_answers, writing_code
+def next_step(
+    held: "AnswerFile | None", now: "Header", scale: Scale, wanted: int
+) -> tuple[Literal["keep", "continue", "begin"], str]:
+    """Return whether what is on file is judged as it is, continued to `wanted` answers or put aside for a new file, and why.
 
-    held = read_answers(path)
+    Only a file that the writer would begin in the same way is continued: the writer refuses any other.
+    """
     if held is None or not held.generated:
-        return None
+        return "begin", ""
+    if not held.header.fits(now):
+        return "begin", "the answers on file are of another adapter or catalogue; a new file was begun, the old one put aside."  # fmt: skip
+    code, have = held.header.code, len(held.generated)
+    differs = f"written by nlg code {code}, the code now is {now.code}" if code != now.code else ""
+    if not scale.full or have >= wanted:
+        return "keep", differs and f"{differs}."
+    if held.header == now:
+        return "continue", ""
+    differs = differs or f"written from seed {held.header.seed}, the seed now is {now.seed}"
+    return "begin", f"{have} answers on file were {differs}; a new file was begun, the old one put aside."  # fmt: skip
+
+
+def _header(session: Session, writer: str, catalog: "Catalog", seed: int) -> "Header":
+    """Return what a file begun now would say of itself."""
+    from cluster.registry.champion import adapter_version
+    from naviyam.evaluation.written import Header, writing_code
+
     settings = session.settings
-    now = Header(
+    return Header(
         writer=writer,
         base="none" if writer == "template" else settings.llm.base,
         adapter=adapter_version(settings) if writer == "llm" else "none",
         catalog=catalog.version,
         code=writing_code(),
-        seed=held.header.seed,
+        seed=seed,
     )
-    if not held.header.fits(now):
-        notes.append(f"{writer}: the answers on file are of another adapter or catalogue; new ones were written.")  # fmt: skip
-        return None
-    if held.header.code != now.code:
-        notes.append(f"{writer}: written by nlg code {held.header.code}, the code now is {now.code}.")  # fmt: skip
-    return held
 
 
 def _write(
     session: Session, path: Path, writer: str, *, count: int, seed: int, fresh: bool
 ) -> None:
-    """Run the writer; what is on file and does not fit is put aside, what fits is continued."""
-    from cluster.cli.program import run_program
+    """Run the writer; a file begun anew puts what is there aside, and a writer that wrote nothing brings it back."""
+    from cluster.cli.program import ProgramError, run_program
 
-    if fresh and path.exists():
-        path.replace(path.with_suffix(".old.jsonl"))
+    old = path.with_suffix(".old.jsonl")
+    if put_aside := fresh and path.exists():
+        path.replace(old)
     session.say(f"evaluate: writing {count} answers ({writer})")
     at_once = min(session.settings.writing_evaluation.at_once, max(4, count // 5))
-    run_program(
-        session,
-        _PROGRAM,
-        ["--writer", writer, "--count", str(count), "--seed", str(seed),
-         "--out", str(path), "--at-once", str(1 if writer == "template" else at_once)],
-    )  # fmt: skip
+    arguments = [
+        "--writer", writer, "--count", str(count), "--seed", str(seed),
+        "--out", str(path), "--at-once", str(1 if writer == "template" else at_once),
+    ]  # fmt: skip
+    try:
+        run_program(session, _PROGRAM, arguments)
+    except ProgramError:
+        if put_aside and not path.exists():
+            old.replace(path)
+        raise
 
 
 def _verdict(session: Session, found: Mapping[str, Any]) -> dict[str, bool]:

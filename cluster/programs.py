@@ -1,0 +1,79 @@
+"""Programs of the workloads, run with this interpreter: `python -m training.<what> ...`. Knows them by name only."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from naviyam.errors import NaviyamError
+
+
+class ProgramError(NaviyamError, RuntimeError):
+    """A program ended with an error; the message holds what it said last."""
+
+
+def run_module(
+    module: str, arguments: Sequence[str], *, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Run `python -m module`, pass its progress to `say`, and return its last line: JSON, or `{"output": text}`.
+
+    Raises:
+        ProgramError: it ended with another code than 0.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+    lines: list[str] = []
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.strip():
+                lines.append(line.rstrip())
+                if not line.startswith("{"):
+                    say(line.rstrip())
+    finally:
+        if process.poll() is None and sys.exc_info()[0] is not None:
+            process.terminate()
+        code = process.wait()
+    if code != 0:
+        last = "\n".join(lines[-8:])
+        raise ProgramError(f"{module} ended with {code}:\n{last}")
+    try:
+        result: dict[str, Any] = json.loads(lines[-1])
+    except (ValueError, IndexError):
+        return {"output": lines[-1] if lines else ""}
+    return result
+
+
+def main() -> int:
+    """`python -m cluster.programs RESULT MODULE ARGUMENT...`: run a program and leave its result in a file, whole or not at all."""
+    path, module, *arguments = sys.argv[1:]
+    try:
+        result = run_module(module, arguments, say=lambda line: print(line, flush=True))  # noqa: T201
+    except ProgramError as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    write_result(Path(path), result)
+    return 0
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result durably, beside and renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(result, file, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

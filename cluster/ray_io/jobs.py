@@ -1,0 +1,116 @@
+"""Ray jobs: run a program as one, and find it again after a break. The job's result is a file that it leaves.
+
+Submission is not idempotent in Ray (a second one under the same id is an error), so it is looked for first.
+"""
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ray.job_submission import JobStatus, JobSubmissionClient
+
+from naviyam.errors import NaviyamError
+
+_PROGRAM_FAILED = 1
+"""Exit code of a program that said why it cannot; running it again would not help."""
+
+
+class JobFailedError(NaviyamError, RuntimeError):
+    """A job failed or was stopped; the message holds its last words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRunner:
+    """Runs programs as Ray jobs of the cluster behind `address` (its dashboard).
+
+    Args:
+        address: such as `http://127.0.0.1:8265`.
+        environ: variables of the job's process (PYTHONPATH, where the project is not installed).
+        attempts: how often a job that the cluster lost is begun anew.
+        say: takes lines of progress.
+    """
+
+    address: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 3
+    poll_s: float = 1.0
+    patience_s: float = 120.0
+    say: Callable[[str], None] = lambda line: None
+
+    def run(self, step: str, folder: Path, module: str, arguments: Sequence[str]) -> dict[str, Any]:
+        """Run a program as a job, or adopt the job that runs it already, and wait for its end.
+
+        Raises:
+            JobFailedError: it ended with an error of its own, or the cluster lost it `attempts` times.
+        """
+        result = (folder / "results" / f"{step}.json").resolve()
+        words = ""
+        for attempt in range(1, self.attempts + 1):
+            if result.is_file():
+                break
+            job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
+            submit = partial(self._submit, job, step, result, [module, *arguments])
+            self._asked(submit)
+            code, words = self._wait(job)
+            if code == _PROGRAM_FAILED:
+                raise JobFailedError(f"job {job} failed:\n{words}")
+        if not result.is_file():
+            raise JobFailedError(f"step {step} was lost {self.attempts} times:\n{words}")
+        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        return found
+
+    def _submit(
+        self,
+        job: str,
+        step: str,
+        result: Path,
+        program: Sequence[str],
+        client: JobSubmissionClient,
+    ) -> None:
+        if any(found.submission_id == job for found in client.list_jobs()):
+            return
+        command = [sys.executable, "-m", "cluster.programs", str(result), *program]
+        client.submit_job(
+            entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
+            submission_id=job,
+            runtime_env={"env_vars": dict(self.environ)},
+            metadata={"step": step, "result": str(result)},
+            entrypoint_num_cpus=0,
+        )
+        self.say(f"  {step}: job {job}")
+
+    def _wait(self, job: str) -> tuple[int | None, str]:
+        """Wait until a job has ended; return its exit code, None where it was lost, and its last words."""
+        while True:
+            info = self._asked(lambda client: client.get_job_info(job))
+            if info.status.is_terminal():
+                break
+            time.sleep(self.poll_s)
+        if info.status == JobStatus.SUCCEEDED:
+            return 0, ""
+        logs: str = self._asked(lambda client: client.get_job_logs(job))
+        words = "\n".join([info.message or "", *logs.strip().splitlines()[-8:]])
+        return info.driver_exit_code, words
+
+    def _asked(self, question: Callable[[JobSubmissionClient], Any]) -> Any:
+        """Ask the cluster; one that restarts is waited for.
+
+        Raises:
+            JobFailedError: it did not answer for `patience_s`.
+        """
+        deadline_s = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return question(JobSubmissionClient(self.address))
+            except (ConnectionError, RuntimeError) as e:
+                if time.monotonic() > deadline_s:
+                    raise JobFailedError(
+                        f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"
+                    ) from e
+                time.sleep(self.poll_s)

@@ -1,0 +1,30 @@
+"""Writing a trained model: weights first, the card that vouches for them last, each whole or not at all."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_model(
+    folder: Path, weights: tuple[str, bytes], card: tuple[str, Mapping[str, Any]]
+) -> None:
+    """Write both files, given as name and content; what was there before is replaced.
+
+    Killed between the two, the old card stands beside new weights: their digests differ, and loading refuses the pair.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    content = (json.dumps(card[1], ensure_ascii=False, indent=1) + "\n").encode()
+    for name, raw in (weights, (card[0], content)):
+        temporary = folder / f".{name}.new"
+        with temporary.open("wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / name)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

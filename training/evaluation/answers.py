@@ -1,0 +1,106 @@
+"""Answers of the event log whose order could have been drawn, as the off-policy estimators want them. Reads, decides nothing.
+
+An answer counts where its record holds the policy and the features of the whole pool (`naviyam.feedback.events`). A shop
+was chosen where feedback on that answer says clicked, ordered, favorited, or rated with `GOOD_STARS` or more.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from naviyam.catalog.store import Catalog
+from naviyam.features.spec import GOOD_STARS
+from naviyam.feedback.reader import read_events
+from naviyam.feedback.schema import FEEDBACK, INTERACTIONS
+from naviyam.feedback.store import EventStore
+from naviyam.request import CATEGORIES
+from training.evaluation.scoring import Logged
+
+F64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer: the pool in the ranker's own order, and what was shown of it, rank by rank, as indices into the pool.
+
+    `propensity` is that of each rank given the ranks before, `chosen` 1.0 where the shop there was chosen.
+    """
+
+    user_id: str
+    query: str
+    pool: tuple[str, ...]
+    wide: tuple[tuple[float, ...], ...]
+    numeric: tuple[tuple[float, ...], ...]
+    order: tuple[int, ...]
+    propensity: tuple[float, ...]
+    chosen: tuple[float, ...]
+    explored: bool
+
+
+def read_answers(store: EventStore, *, start: datetime, stop: datetime) -> list[Answer]:
+    """Return the answers of `start` to `stop`, both included, oldest first; those of forgotten users are gone."""
+    records = [
+        r
+        for r in read_events(store, INTERACTIONS, since=start)
+        if r.get("exploration") and datetime.fromisoformat(r["recorded_at"]) <= stop
+    ]
+    records.sort(key=lambda r: (r["recorded_at"], r["interaction_id"]))
+    chosen = chosen_shops(read_events(store, FEEDBACK, since=start))
+    made = (answer_of(r, chosen.get(r["interaction_id"], frozenset())) for r in records)
+    return [a for a in made if a is not None]
+
+
+def chosen_shops(feedback: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Return the shops that were chosen, by the answer they were chosen from."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for f in feedback:
+        rated = f["feedback_type"] == "rated"
+        if f.get("interaction_id") and (
+            not rated or (f.get("satisfaction_score") or 0) >= GOOD_STARS
+        ):
+            found[f["interaction_id"]].add(f["shop_id"])
+    return {answer: frozenset(shops) for answer, shops in found.items()}
+
+
+def answer_of(record: Mapping[str, Any], chosen: frozenset[str]) -> Answer | None:
+    """Return a record as an answer, None where features of its pool are missing."""
+    pool = record["exploration"]["pool"]
+    shown = [s for s in record["shown"] if s["shop_id"] in {p["shop_id"] for p in pool}]
+    features = {x["shop_id"]: x for x in (*pool, *shown) if "wide" in x and "numeric" in x}
+    ids = tuple(p["shop_id"] for p in pool)
+    if not shown or any(i not in features for i in ids):
+        return None
+    shown.sort(key=lambda s: s["rank"])
+    understood = record.get("understanding") or {}
+    return Answer(
+        user_id=record["user_id"],
+        query=understood.get("semantic_query") or record.get("input") or "",
+        pool=ids,
+        wide=tuple(tuple(features[i]["wide"]) for i in ids),
+        numeric=tuple(tuple(features[i]["numeric"]) for i in ids),
+        order=tuple(ids.index(s["shop_id"]) for s in shown),
+        propensity=tuple(float(s["propensity"]) for s in shown),
+        chosen=tuple(float(s["shop_id"] in chosen) for s in shown),
+        explored=bool(record["exploration"]["explored"]),
+    )
+
+
+def candidates_of(answers: list[Answer], catalog: Catalog) -> Logged:
+    """Return the pools of all answers one after the other; a shop that the catalogue has lost has no brand."""
+    rows = [catalog.row_of.get(shop_id, -1) for a in answers for shop_id in a.pool]
+    other = CATEGORIES.index("기타")
+    brands = [int(catalog.brand[r]) if r >= 0 else -1 for r in rows]
+    return Logged(
+        user_ids=[a.user_id for a in answers for _ in a.pool],
+        shop_ids=[shop_id for a in answers for shop_id in a.pool],
+        brands=[catalog.brands[b] if b >= 0 else "" for b in brands],
+        category=np.array([catalog.category[r] if r >= 0 else other for r in rows], np.int32),
+        queries=[a.query for a in answers for _ in a.pool],
+        wide=np.array([w for a in answers for w in a.wide], np.float32),
+        numeric=np.array([x for a in answers for x in a.numeric], np.float32),
+    )

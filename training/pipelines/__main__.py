@@ -1,0 +1,103 @@
+"""`python -m training.pipelines`: one run of `naviyam learn`. Progress to standard error, the outcome to standard output."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cluster.registry.mlflow_registry import open_registry
+from naviyam.clock import SystemClock
+from naviyam.errors import ConfigError, NaviyamError
+from naviyam.settings import Settings
+from training.pipelines.journal import Journal, alone
+from training.pipelines.learn import KINDS, Learning, Options
+from training.pipelines.runner import LocalRunner, Runner
+
+
+def main() -> int:
+    """Parse the command line and learn."""
+    arguments = _parse()
+    try:
+        settings = Settings.load(arguments.config)
+        options = Options(
+            only=tuple(arguments.only),
+            promote=not arguments.hold,
+            data=dict(map(_planted, arguments.plant)),
+            workers=arguments.workers,
+            who=arguments.who,
+        )
+        outcome = learn(
+            settings,
+            arguments.config,
+            runner=_runner(settings, jobs=arguments.jobs),
+            options=options,
+        )
+    except NaviyamError as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n")
+    return 0
+
+
+def learn(
+    settings: Settings, config: Path | None, *, runner: Runner, options: Options
+) -> dict[str, object]:
+    """Go on with the run that was broken off, or begin one; return its outcome by kind of model.
+
+    Raises:
+        ConflictError: another process learns from the same state.
+        NaviyamError: a step failed; the next call goes on with it.
+    """
+    root = settings.paths.state / "learn"
+    with alone(root):
+        before = Journal.last(root, finished=True)
+        journal = Journal.begin(root, SystemClock().now())
+        learning = Learning(
+            settings,
+            config,
+            runner=runner,
+            registry=open_registry(settings),
+            journal=journal,
+            options=options,
+            say=_say,
+        )
+        since = None if before is None else before.now.isoformat()
+        return {"run": journal.folder.name, **learning.run(since)}
+
+
+def _runner(settings: Settings, *, jobs: bool) -> Runner:
+    if not jobs:
+        return LocalRunner(say=_say)
+    from cluster.ray_io.jobs import JobRunner
+
+    return JobRunner(address=f"http://127.0.0.1:{settings.serving.dashboard_port}", say=_say)
+
+
+def _planted(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if name not in {k.name for k in KINDS} or not Path(folder).is_dir():
+        raise ConfigError(
+            f"--plant is {text!r}; write NAME=FOLDER, a name of {[k.name for k in KINDS]} and a data set's folder"
+        )
+    return name, Path(folder)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m training.pipelines", description=__doc__)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--only", nargs="*", default=(), choices=[k.name for k in KINDS])
+    parser.add_argument("--hold", action="store_true", help="leave what is accepted as challenger")
+    parser.add_argument("--plant", action="append", default=[], metavar="NAME=FOLDER")
+    parser.add_argument("--workers", type=int, default=0, help="of Ray Train; 0 trains without Ray")
+    parser.add_argument("--jobs", action="store_true", help="run every step as a Ray job")
+    parser.add_argument("--who", default="learn", help="named in the registry's history")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

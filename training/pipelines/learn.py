@@ -1,0 +1,237 @@
+"""`naviyam learn`: new feedback -> data sets -> train -> evaluate -> decide -> register -> promote (spec 3). No Ray here.
+
+Every step is a program of its own and is written into the run's journal when it has ended; a run that was killed
+anywhere goes on there and comes to the same registered versions. A step that has nothing to do says why.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.registry.models import Lineage, ModelRegistry
+from cluster.registry.release import Differences, Interval, Refused, decide
+from naviyam.errors import NotFoundError
+from naviyam.feedback.query import query
+from naviyam.feedback.store import EventStore
+from naviyam.settings import Settings
+from training.pipelines.journal import Journal
+from training.pipelines.runner import Runner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """One kind of model that learns from use."""
+
+    name: str
+    """In the registry and below `paths.models`."""
+
+    program: str
+    kind: str
+    """What `training.evaluation` calls it."""
+
+
+KINDS: Final = (
+    Trained(name="ranker", program="training.wide_deep", kind="ranker"),
+    Trained(name="nlg", program="training.lora", kind="lora"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a caller may choose."""
+
+    only: tuple[str, ...] = ()
+    """Names of `KINDS`; none means all."""
+
+    promote: bool = True
+    """False leaves an accepted version as challenger."""
+
+    data: Mapping[str, Path] = field(default_factory=dict)
+    """Data sets to train on in place of what the log gives, by name: to plant a good or a bad one."""
+
+    workers: int = 0
+    """Of Ray Train; 0 trains in the step's own process."""
+
+    who: str = "learn"
+
+
+class Learning:
+    """One run over its parts. `config` is handed to the programs; None means the built-in defaults."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        config: Path | None,
+        *,
+        runner: Runner,
+        registry: ModelRegistry,
+        journal: Journal,
+        options: Options,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._config = ["--config", str(config)] if config else []
+        self._runner = runner
+        self._registry = registry
+        self._journal = journal
+        self._options = options
+        self._say = say
+
+    def run(self, since: str | None) -> dict[str, Any]:
+        """Do what is left of the run; return its outcome by kind.
+
+        Args:
+            since: ISO time up to which feedback was learned from before; None means never.
+        """
+        new = self._step("feedback", lambda: self._feedback(since))
+        if not new["feedback"] and not self._options.data:
+            return self._finish({"skipped": f"no new feedback since {since or 'the beginning'}"})
+        sets = self._step("datasets", self._datasets)
+        chosen = [k for k in KINDS if not self._options.only or k.name in self._options.only]
+        outcome = {}
+        for kind in chosen:
+            outcome[kind.name] = self._learn(kind, sets.get(kind.name, {}))
+            self._say(f"{kind.name}: {_line(outcome[kind.name])}")
+        return self._finish(outcome)
+
+    def _learn(self, kind: Trained, data: Mapping[str, Any]) -> dict[str, Any]:
+        if why := _too_little(data, self._settings.learning.min_samples):
+            return {"skipped": why}
+        champion = self._step(f"{kind.name}-champion", lambda: self._champion(kind))
+        folder = self._journal.folder / "candidates" / kind.name
+        common = ["--data", str(data["folder"])]
+        trained = self._program(
+            f"{kind.name}-train",
+            kind.program,
+            [*common, "--parent", champion["folder"], "--out", str(folder),
+             "--workers", str(self._options.workers)],
+        )  # fmt: skip
+        evaluated = self._program(
+            f"{kind.name}-evaluate",
+            "training.evaluation",
+            [*common, "--candidate", str(folder), "--champion", champion["folder"]],
+            first=[kind.kind],
+        )
+        return self._step(
+            f"{kind.name}-release",
+            lambda: self._release(kind, data, champion["version"], trained, evaluated, folder),
+        )
+
+    def _release(
+        self,
+        kind: Trained,
+        data: Mapping[str, Any],
+        parent: str,
+        trained: Mapping[str, Any],
+        evaluated: Mapping[str, Any],
+        folder: Path,
+    ) -> dict[str, Any]:
+        """Register the candidate and act on the decision; doing it again after a kill changes nothing."""
+        decision = decide(
+            kind.name,
+            _numbers(evaluated["candidate"]),
+            _numbers(evaluated["champion"]),
+            self._settings.release,
+            difference=_intervals(evaluated.get("difference", {})),
+        )
+        version = self._registry.register(
+            kind.name,
+            folder,
+            lineage=Lineage(
+                parent=parent,
+                dataset_hash=str(data.get("hash", "")),
+                dataset_folder=str(data["folder"]),
+                simulated=bool(data.get("simulated", False)),
+            ),
+            metrics=_numbers(evaluated.get("candidate", {})),
+        )
+        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": _numbers(evaluated.get("candidate", {})), "champion": parent}  # fmt: skip
+        if isinstance(decision, Refused):
+            self._registry.refuse(kind.name, version.version, reason="; ".join(decision.reasons))
+            return {"decision": "refused", **told}
+        self._registry.set_alias(kind.name, "challenger", version.version)
+        if not self._options.promote:
+            return {"decision": "challenger", **told}
+        self._registry.promote(
+            kind.name, version.version, who=self._options.who, why="; ".join(decision.reasons)
+        )
+        return {"decision": "promoted", **told}
+
+    def _champion(self, kind: Trained) -> dict[str, Any]:
+        """Return what serves; the registry's history begins with it where it never knew it."""
+        self._registry.adopt(kind.name)
+        held = self._registry.alias(kind.name, "champion")
+        if held is None:
+            raise NotFoundError(f"no {kind.name} serves; run `naviyam bootstrap` first")
+        return {"version": held.version, "folder": str(held.folder)}
+
+    def _feedback(self, since: str | None) -> dict[str, Any]:
+        until = self._journal.now.isoformat()
+        after = f"AND recorded_at > TIMESTAMPTZ '{since}'" if since else ""
+        sql = f"SELECT count(*) FROM feedback WHERE recorded_at <= TIMESTAMPTZ '{until}' {after}"
+        answer = query(EventStore.of(self._settings), sql, limit=1)
+        return {"feedback": int(answer.rows[0][0]), "since": since, "until": until}
+
+    def _datasets(self) -> dict[str, Any]:
+        given = {
+            name: {"folder": str(folder), "train": None, "hash": f"planted:{folder.name}"}
+            for name, folder in self._options.data.items()
+        }
+        wanted = [k.name for k in KINDS if k.name not in given]
+        made = self._runner.run(
+            "datasets",
+            self._journal.folder,
+            "training.datasets",
+            [*self._config, "--now", self._journal.now.isoformat(), "--only", ",".join(wanted)],
+        )
+        return {**made, **given}
+
+    def _program(
+        self, step: str, module: str, arguments: Sequence[str], *, first: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        return self._step(
+            step,
+            lambda: self._runner.run(
+                step, self._journal.folder, module, [*first, *self._config, *arguments]
+            ),
+        )
+
+    def _step(self, name: str, do: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        if name in self._journal.steps:
+            self._say(f"{name}: done before")
+            return self._journal.steps[name]
+        self._say(f"{name}: ...")
+        return self._journal.keep(name, do())
+
+    def _finish(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        self._journal.finish(outcome)
+        return outcome
+
+
+def _too_little(data: Mapping[str, Any], least: int) -> str:
+    if "skipped" in data:
+        return str(data["skipped"])
+    if not data:
+        return "no data set was made"
+    rows = data.get("train")
+    if rows is not None and rows < least:
+        return f"{rows} samples, at least {least} are needed (learning.min_samples)"
+    return ""
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
+
+
+def _intervals(found: Mapping[str, Mapping[str, float]]) -> Differences:
+    return {
+        metric: Interval(mean=each["mean"], low=each["low"], high=each["high"])
+        for metric, each in found.items()
+    }
+
+
+def _line(outcome: Mapping[str, Any]) -> str:
+    if "skipped" in outcome:
+        return f"skipped: {outcome['skipped']}"
+    return f"{outcome['decision']} {outcome['version']}: {'; '.join(outcome['reasons'])}"

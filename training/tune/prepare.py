@@ -1,0 +1,114 @@
+"""What a search learns from, read once: the initial data, or a data set and a parent. No Ray."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from naviyam.catalog.behavior import Behavior
+from naviyam.catalog.store import Catalog
+from naviyam.errors import ConfigError
+from naviyam.retrieval.encoder import load_encoder
+from naviyam.settings import Settings
+from naviyam.versions import current
+from training.code_version import ADAPTER, RANKER, code_version
+from training.lora.base import prepare_base
+from training.lora.data import make_samples, write_samples
+from training.lora.dataset import Conversations, read_conversations
+from training.lora.loop import Corpus, LoraTraining
+from training.tune.spaces import LORA, LORA_AGAIN
+from training.tune.studies import LoraStudy, RankerStudy
+from training.wide_deep import dataset, incremental, loop
+from training.wide_deep.fit import Fitted, Task
+from training.wide_deep.output import write_model
+
+INITIAL_SAMPLES = 1_600
+
+
+def ranker_study(
+    settings: Settings, *, data: Path | None, parent: Path | None
+) -> tuple[RankerStudy, str]:
+    """Return the ranker's study, and a digest of what it learns from."""
+    if data is not None:
+        plan = incremental.plan(settings, data, parent or current(settings.paths.models / "ranker"))
+
+        def go_on(task: Task, fitted: Fitted, out: Path) -> dict[str, Any]:
+            return incremental.finish(
+                replace(plan, task=task), fitted, out, code_version=code_version(*RANKER)
+            )
+
+        study = RankerStudy(task=plan.task, rows=plan.rows, complete=go_on)
+        return study, plan.rows.digest() + plan.task.start_digest()
+    folder = current(settings.paths.catalog)
+    catalog = Catalog.load(folder)
+    encoder = load_encoder(settings.retrieval)
+    prepared = dataset.prepare(catalog, Behavior.load(folder, catalog), encoder, settings)
+    task, rows = loop.task_of(prepared, settings.ranker_training)
+
+    def complete(task: Task, fitted: Fitted, out: Path) -> dict[str, Any]:
+        trained = loop.finished(fitted, task, prepared)
+        contents = loop.contents(
+            trained, prepared, encoder.name, task.rates.seed, code_version(*RANKER)
+        )
+        version = write_model(out, **contents)
+        return {"folder": str(out), "version": version, "metrics": dict(trained.metrics)}
+
+    return RankerStudy(task=task, rows=rows, complete=complete), rows.digest()
+
+
+def lora_study(
+    settings: Settings, *, data: Path | None, parent: Path | None, seed: int, trial_rows: int
+) -> tuple[LoraStudy, str]:
+    """Return the adapter's study, and a digest of what it learns from.
+
+    Raises:
+        ConfigError: a parent is named that is no adapter.
+    """
+    options = settings.lora_training
+    stage = options.incremental if parent else options.initial
+    training = LoraTraining(
+        target_modules=settings.llm.target_modules,
+        batch_size=stage.batch_size,
+        accumulation=stage.accumulation,
+        warmup_steps=stage.warmup_steps,
+        seed=seed,
+    )
+    conversations = read_conversations(data) if data else _dialogues(settings, training)
+    card = _card(parent) if parent else None
+    study = LoraStudy(
+        base=prepare_base(settings),
+        base_name=settings.llm.base,
+        conversations=conversations,
+        training=training,
+        trial_samples=trial_rows,
+        code_version=code_version(*ADAPTER),
+        parent=parent,
+        parent_card=card,
+        space=LORA_AGAIN if parent else LORA,
+    )
+    return study, f"{conversations.card['sha256']}{card and card['version']}"
+
+
+def _dialogues(settings: Settings, training: LoraTraining) -> Conversations:
+    catalog = Catalog.load(current(settings.paths.catalog))
+    samples = make_samples(catalog, count=INITIAL_SAMPLES, seed=training.seed)
+    path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Conversations(
+        corpus=Corpus.split(samples, training),
+        card={
+            "sha256": write_samples(path, samples),
+            "samples": len(samples),
+            "source": "template dialogues, simulated questions",
+            "catalog": catalog.version,
+            "simulated": True,
+        },
+    )
+
+
+def _card(parent: Path) -> dict[str, Any]:
+    try:
+        card: dict[str, Any] = json.loads((parent / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise ConfigError(f"--parent {parent} has no readable model.json ({e})") from e
+    return card
