@@ -10,12 +10,13 @@ CONFIG ?= configs/local.yaml
 SHOPS ?=
 BIN := $(VENV)/bin
 NAVIYAM := $(BIN)/naviyam --config $(CONFIG)
+NAVIYAM_LOOP := $(BIN)/naviyam --config configs/loop.yaml
 PYTEST := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false $(BIN)/pytest
 SHOPS_OPTION = $(if $(SHOPS),--shops $(SHOPS))
 
 export VENV ACCELERATOR
 
-.PHONY: help setup ready lock lint test test-fast test-ray test-llm demo up down bench clean
+.PHONY: help setup ready lock lint test test-fast test-ray test-llm demo loop up down bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -36,10 +37,10 @@ lint: ready ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports
 
 test-fast: ready ## tests without Ray and without the language model (under 2 minutes)
-	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm"
+	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm and not mlflow"
 
-test-ray: ready ## tests on a local Ray session
-	$(PYTEST) -m "ray and not llm"
+test-ray: ready ## tests on a local Ray session and over a real MLflow store
+	$(PYTEST) -m "(ray or mlflow) and not llm"
 
 test-llm: ready ## tests with the real language model; threads are its own affair
 	env -u OMP_NUM_THREADS TOKENIZERS_PARALLELISM=false $(BIN)/pytest -m llm
@@ -48,6 +49,9 @@ test: lint test-fast test-ray test-llm ## everything the continuous integration 
 
 demo: ready ## set up, bootstrap, start, ask five questions, stop (SHOPS=path for real shops)
 	$(NAVIYAM) demo $(SHOPS_OPTION)
+
+loop: ready ## the learning loop once: simulated children, training, evaluation, promotion (SHOPS=path for real shops)
+	$(NAVIYAM_LOOP) loop $(SHOPS_OPTION)
 
 up: ready ## start Ray and the application and leave them running (SHOPS=path for real shops)
 	$(NAVIYAM) up $(SHOPS_OPTION)
