@@ -38,7 +38,7 @@ def loop(
     after: Annotated[int, typer.Option(min=0, help="Simulated children after it.")] = 400,
     chat_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of visits that talk.")
-    ] = 0.05,
+    ] = 0.2,
     days: Annotated[int, typer.Option(min=1, help="Virtual days.")] = 1,
     clients: Annotated[int, typer.Option(min=1, max=256, help="Calls at a time.")] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 7,
