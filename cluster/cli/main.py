@@ -13,6 +13,7 @@ from cluster.cli import (
     bench,
     bootstrap,
     chat,
+    compare,
     data,
     demo,
     down,
@@ -59,6 +60,7 @@ for _verb in (
     understand.understand,
     bootstrap.bootstrap,
     evaluate.evaluate,
+    compare.compare,
     demo.demo,
     version.version,
 ):

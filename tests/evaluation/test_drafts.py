@@ -48,9 +48,7 @@ def test_an_answer_of_the_style_is_worth_one(request_: WriteRequest) -> None:
         ("Chicken is good! @1: #1 $1. @2: #2 $2. @0", {"quality", "grounded"}),
     ],
 )
-def test_each_fault_lowers_its_measure(
-    request_: WriteRequest, draft: str, worse: set[str]
-) -> None:
+def test_each_fault_lowers_its_measure(request_: WriteRequest, draft: str, worse: set[str]) -> None:
     found = judge_draft(request_, draft)
     assert {name for name, value in found.items() if value < 1} == worse
     assert 0 <= offline_score(found, Evaluation()) < 1
