@@ -184,6 +184,8 @@ def test_nothing_cannot_be_weighed():
 
 def test_the_world_draws_as_the_service_does():
     world = SimulatedWorld.make(1, answers=20)
-    for order, served, chance in zip(world.order, world.served, world.logged.propensity):
+    for order, served, chance in zip(
+        world.order, world.served, world.logged.propensity, strict=True
+    ):
         expected = propensities(order.tolist(), served.tolist(), share=1.0, temperature=TEMPERATURE)
         assert chance == pytest.approx(expected)

@@ -17,12 +17,12 @@ from naviyam.catalog.types import Shop
 from naviyam.clock import FakeClock
 from naviyam.errors import ArtifactError, InputError
 from naviyam.evaluation.understanding import Utterance
-from naviyam.feedback.events import CandidateLog, DrawLog, FeedbackEvent, InteractionEvent
-from naviyam.feedback.log import AppendLog
-from naviyam.feedback.store import EventStore
 from naviyam.features.spec import WIDE_INDEX, WIDE_SIZE, schema_hash
 from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.features.vocabulary import Vocabulary
+from naviyam.feedback.events import CandidateLog, DrawLog, FeedbackEvent, InteractionEvent
+from naviyam.feedback.log import AppendLog
+from naviyam.feedback.store import EventStore
 from naviyam.ranker.artifact import WEIGHTS_FILE, ModelCard, file_digests, shapes
 from naviyam.ranker.explore import draw
 from naviyam.recommendation import Recommendation
@@ -78,7 +78,7 @@ def interaction(number: int, rng: np.random.Generator, shops: list[str]) -> tupl
     drawn = draw(scores.tolist(), count=3, share=SHARE, temperature=TEMPERATURE, seed=number)
     looked = rng.random(3) < np.array([1.0, 0.7, 0.5])
     chosen = [
-        pool[i] for i, look in zip(drawn.order, looked)
+        pool[i] for i, look in zip(drawn.order, looked, strict=True)
         if look and rng.random() < wide[i, TASTE] ** 3
     ]  # fmt: skip
     record = InteractionEvent(
@@ -109,7 +109,7 @@ def write_events(settings: Settings, records: list[dict], chosen: list[list[str]
             user_id=r["user_id"], shop_id=shop, feedback_type="clicked", interaction_id=r["interaction_id"],
             recorded_at=NOW + timedelta(days=1), happened_at=NOW, idempotency_key=f"{r['interaction_id']}{shop}",
         ).to_record()
-        for r, shops in zip(records, chosen) for shop in shops
+        for r, shops in zip(records, chosen, strict=True) for shop in shops
     ]  # fmt: skip
     for kind, rows in (("interactions", records), ("feedback", clicks)):
         log = AppendLog(
@@ -130,7 +130,7 @@ def write_set(folder: Path, records: list[dict], chosen: list[list[str]]) -> Pat
             "score": s["score"], "propensity": s["propensity"], "examined": 1.0, "model": "m",
             "simulated": True, "wide": s["wide"], "numeric": s["numeric"],
         }
-        for r, some in zip(records, chosen) for s in r["shown"]
+        for r, some in zip(records, chosen, strict=True) for s in r["shown"]
     ]  # fmt: skip
     table = pa.Table.from_pylist(rows, schema=RANKER_SCHEMA)
     for part in ("train", "test"):
@@ -230,7 +230,7 @@ def test_an_answer_is_read_as_the_service_wrote_it(world):
     store = EventStore.of(world.settings)
     found = answers.read_answers(store, start=NOW, stop=NOW + timedelta(minutes=9))
     assert len(found) == 10
-    for answer, record, chosen in zip(found, world.records, world.chosen):
+    for answer, record, chosen in zip(found, world.records[:10], world.chosen[:10], strict=True):
         shown = [s["shop_id"] for s in record["shown"]]
         assert [answer.pool[i] for i in answer.order] == shown
         assert answer.chosen == tuple(float(s in chosen) for s in shown)
