@@ -90,8 +90,8 @@ class Value:
 
 def weights(logged: Logged, target: Target, *, clip: float) -> F64:
     """Return the running products of target over propensity [n, K], at most `clip`."""
-    running: F64 = np.cumprod(target.probability / logged.propensity, axis=1, dtype=np.float64)
-    return np.minimum(running, clip)
+    clipped: F64 = np.minimum(_products(logged, target), clip)
+    return clipped
 
 
 def evaluate(
@@ -133,7 +133,7 @@ def _value(
     clip: float,
     replicates: Mapping[str, F64] | None = None,
 ) -> Value:
-    whole = np.cumprod(target.probability / logged.propensity, axis=1, dtype=np.float64)
+    whole = _products(logged, target)
     last = np.minimum(whole[:, -1], clip)
     found = replicates or _replicates(logged, target, sampled, clip)
     return Value(
@@ -158,3 +158,9 @@ def _replicates(logged: Logged, target: Target, sampled: Resample, clip: float) 
         "snips": ranks,
         "dr": sampled.means(robust.sum(axis=1)),
     }
+
+
+def _products(logged: Logged, target: Target) -> F64:
+    """Return the weights before they are clipped [n, K]."""
+    running: F64 = np.cumprod(target.probability / logged.propensity, axis=1, dtype=np.float64)
+    return running

@@ -86,14 +86,12 @@ def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64
     total = np.maximum(lists.total_relevant, 1)
     diversity, has_pair = ranking.diversity_values(lists, choices.kind, 5)
     return {
-        "precision_at_5": by_user.means(np.asarray(ranking.hits(lists, 5) / 5, np.float64), chose),
-        "recall_at_10": by_user.means(
-            np.asarray(ranking.hits(lists, 10) / total, np.float64), chose
-        ),
-        "ndcg_at_5": by_user.means(np.asarray(ranking.ndcg_values(lists, 5), np.float64), chose),
+        "precision_at_5": by_user.means(_floats(ranking.hits(lists, 5) / 5), chose),
+        "recall_at_10": by_user.means(_floats(ranking.hits(lists, 10) / total), chose),
+        "ndcg_at_5": by_user.means(_floats(ranking.ndcg_values(lists, 5)), chose),
         "auc": _auc(scores, choices.relevant, drawn),
         "calibration_error": _calibration(scores, choices.relevant, drawn),
-        "diversity_at_5": by_user.means(np.asarray(diversity, np.float64), has_pair),
+        "diversity_at_5": by_user.means(_floats(diversity), has_pair),
     }
 
 
@@ -122,3 +120,7 @@ def _calibration(scores: F64, relevant: npt.NDArray[np.bool_], drawn: Resample) 
     )
     error: F64 = gap / drawn.totals(np.ones(len(scores)))
     return error
+
+
+def _floats(values: npt.NDArray[np.floating[Any]]) -> F64:
+    return values.astype(np.float64)

@@ -1,12 +1,13 @@
 """`python -m training.evaluation ranker|lora|nlu`: a candidate beside the champion, on the same held-out data.
 
-Prints one line of JSON and writes it as `evaluation.json` beside the candidate.
+Prints one line of JSON and writes it beside the candidate's folder as `<folder>.evaluation.json`.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=None, help="YAML file; defaults without")
     parser.add_argument("--candidate", type=Path, required=True, help="model folder")
     parser.add_argument("--champion", type=Path, required=True, help="model folder to compare with")
-    parser.add_argument("--data", type=Path, default=None, help="data set folder (not for nlu)")
+    parser.add_argument("--data", type=Path, default=None, help="data set folder (nlu: not read)")
     parser.add_argument("--dry-run", action="store_true", help="print only, write no file")
     arguments = parser.parse_args(argv)
     if arguments.data is None and arguments.kind != "nlu":
@@ -45,18 +46,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _evaluate(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]:
-    pair = {"candidate": arguments.candidate, "champion": arguments.champion}
-    if arguments.kind == "ranker":
-        from training.evaluation import ranker
-
-        return ranker.evaluate(settings, **pair, data=arguments.data)
-    if arguments.kind == "nlu":
-        from training.evaluation import nlu
-
-        return nlu.evaluate(settings, **pair)
-    from training.evaluation import lora
-
-    return lora.evaluate(settings, **pair, data=arguments.data)
+    """Import what this kind needs and no more: only adapters need torch."""
+    measure = import_module(f"training.evaluation.{arguments.kind}").evaluate
+    given = {"candidate": arguments.candidate, "champion": arguments.champion}
+    if arguments.kind != "nlu":
+        given["data"] = arguments.data
+    found: dict[str, Any] = measure(settings, **given)
+    return found
 
 
 def _names(arguments: argparse.Namespace) -> dict[str, str | None]:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from naviyam.nlg.prompt import END
 
@@ -48,6 +49,7 @@ class Adapters:
 
     def __init__(self, base: Path, folders: Mapping[str, Path], *, threads: int = 1) -> None:
         torch.set_num_threads(threads)
+        logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
         self._tokenizer: Any = AutoTokenizer.from_pretrained(base, padding_side="left")

@@ -1,9 +1,9 @@
 """What two rankers would have been worth on logged answers. Pure: answers and scores in, values with intervals out.
 
 The policies judged show the best of the same pool by their own scores, without exploration. The reward model that the
-doubly robust estimate leans on is the champion's chance of a choice times a factor per rank; the factors are learned
-from the other half of the users, so that no answer is judged by what it taught itself (cross-fitting: Chernozhukov et
-al. 2018, section 3).
+doubly robust estimate leans on is the mean of both rankers' chances of a choice, so that it favours neither, times a factor
+per rank; the factors are learned from the other half of the users, so that no answer is judged by what it taught itself
+(cross-fitting: Chernozhukov et al. 2018, section 3).
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,8 @@ def values(
 ) -> dict[str, Any]:
     """Return values and differences, chosen shops per answer; the scores hold one array [pool] per answer."""
     logged = logged_of(answers)
-    expected = expected_choices(answers, logged, champion)
+    chance = [(one + other) / 2 for one, other in zip(candidate, champion, strict=True)]
+    expected = expected_choices(answers, logged, chance)
     targets = [target_of(answers, scores, expected) for scores in (candidate, champion)]
     one, other, difference = compare(
         logged, targets[0], targets[1], clip=weight_limit, draws=draws, seed=seed

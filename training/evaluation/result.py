@@ -1,4 +1,7 @@
-"""Where a result goes: `evaluation.json` beside the candidate, whole or not at all, and one line of JSON for who called."""
+"""Where a result goes: a file beside the candidate's folder, whole or not at all.
+
+Not inside it: a model's content is hashed when it is registered, and a measurement is not part of the model.
+"""
 
 import json
 import math
@@ -7,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-FILE: Final = "evaluation.json"
+SUFFIX: Final = ".evaluation.json"
 
 
 def finite(value: Any) -> Any:
@@ -24,9 +27,10 @@ def finite(value: Any) -> Any:
 
 
 def write_result(candidate: Path, result: Mapping[str, Any]) -> Path:
-    """Write the result into the candidate's folder; an earlier one is replaced at once."""
-    path = candidate / FILE
-    temporary = candidate / f".{FILE}-{os.getpid()}"
+    """Write the result as `<candidate>.evaluation.json`; an earlier one is replaced at once."""
+    folder = candidate.resolve()
+    path = folder.with_name(folder.name + SUFFIX)
+    temporary = folder.with_name(f".{folder.name}{SUFFIX}-{os.getpid()}")
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(result, file, ensure_ascii=False, indent=1)
         file.flush()
