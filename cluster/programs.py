@@ -1,5 +1,6 @@
 """Programs of the workloads, run with this interpreter: `python -m training.<what> ...`. Knows them by name only."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ class ProgramError(NaviyamError, RuntimeError):
 def run_module(
     module: str, arguments: Sequence[str], *, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run `python -m module`, pass its progress to `say`, and return its last line: JSON, or `{"output": text}`.
+    """Run `python -m module`, pass its progress to `say`, and return its last line of JSON, or `{"output": last line}`.
 
     Raises:
         ProgramError: it ended with another code than 0.
@@ -45,11 +46,17 @@ def run_module(
     if code != 0:
         last = "\n".join(lines[-8:])
         raise ProgramError(f"{module} ended with {code}:\n{last}")
-    try:
-        result: dict[str, Any] = json.loads(lines[-1])
-    except (ValueError, IndexError):
-        return {"output": lines[-1] if lines else ""}
-    return result
+    return _result(lines)
+
+
+def _result(lines: Sequence[str]) -> dict[str, Any]:
+    """Return the last object in JSON: a library may print its last words after it."""
+    for line in reversed(lines):
+        if line.startswith("{"):
+            with contextlib.suppress(ValueError):
+                found: dict[str, Any] = json.loads(line)
+                return found
+    return {"output": lines[-1] if lines else ""}
 
 
 def main() -> int:

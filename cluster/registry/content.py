@@ -12,7 +12,7 @@ from cluster.registry.sealed import SEAL, file_sha256
 from naviyam.errors import ArtifactError
 
 CARD = "model.json"
-_ABOUT = frozenset((CARD, "README.md", SEAL))
+_ABOUT = frozenset((CARD, "README.md", SEAL, "evaluation.json"))
 """Files about a model: their bytes may differ between two runs that made the same model."""
 
 

@@ -9,8 +9,7 @@ from cluster.registry.mlflow_registry import open_registry
 from naviyam.clock import SystemClock
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
-from training.pipelines.journal import Journal, alone
-from training.pipelines.learn import KINDS, Learning, Options
+from training.pipelines.learn import KINDS, Options, learn
 from training.pipelines.runner import LocalRunner, Runner
 
 
@@ -30,39 +29,16 @@ def main() -> int:
             settings,
             arguments.config,
             runner=_runner(settings, jobs=arguments.jobs),
+            registry=open_registry(settings),
+            clock=SystemClock(),
             options=options,
+            say=_say,
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")
         return 1
     sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n")
     return 0
-
-
-def learn(
-    settings: Settings, config: Path | None, *, runner: Runner, options: Options
-) -> dict[str, object]:
-    """Go on with the run that was broken off, or begin one; return its outcome by kind of model.
-
-    Raises:
-        ConflictError: another process learns from the same state.
-        NaviyamError: a step failed; the next call goes on with it.
-    """
-    root = settings.paths.state / "learn"
-    with alone(root):
-        before = Journal.last(root, finished=True)
-        journal = Journal.begin(root, SystemClock().now())
-        learning = Learning(
-            settings,
-            config,
-            runner=runner,
-            registry=open_registry(settings),
-            journal=journal,
-            options=options,
-            say=_say,
-        )
-        since = None if before is None else before.now.isoformat()
-        return {"run": journal.folder.name, **learning.run(since)}
 
 
 def _runner(settings: Settings, *, jobs: bool) -> Runner:

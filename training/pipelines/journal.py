@@ -26,31 +26,41 @@ class Journal:
 
     folder: Path
     now: datetime
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What the caller chose that decides the run's steps, in JSON's types; empty where all is as usual."""
+
     steps: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcome: dict[str, Any] | None = None
 
     @classmethod
-    def begin(cls, root: Path, now: datetime) -> Self:
-        """Return the run that was not finished, or a new one."""
-        last = cls.last(root)
+    def begin(cls, root: Path, now: datetime, asked: Mapping[str, Any]) -> Self:
+        """Return the run that was not finished, or a new one.
+
+        Raises:
+            ConflictError: the one that was not finished was asked for something else.
+        """
+        last = next(cls.runs(root), None)
         if last is not None and last.outcome is None:
+            if last.asked != asked:
+                raise ConflictError(
+                    f"run {last.folder.name} was broken off; it was asked for {last.asked or 'the usual'}, "
+                    f"this call asks for {dict(asked) or 'the usual'}; repeat that call to end it, or remove "
+                    f"{last.folder} to give it up"
+                )
             return last
-        run = cls(folder=root / version_name(now), now=now)
+        run = cls(folder=root / version_name(now), now=now, asked=dict(asked))
         run._write()
         return run
 
     @classmethod
-    def last(cls, root: Path, *, finished: bool = False) -> Self | None:
-        """Return the newest run, or the newest that came to its end; None where there is none.
+    def runs(cls, root: Path) -> Iterator[Self]:
+        """Return every run, the newest first.
 
         Raises:
-            ArtifactError: its journal cannot be read.
+            ArtifactError: a journal cannot be read.
         """
         for path in sorted(root.glob(f"*/{_FILE}"), reverse=True):
-            run = cls._read(path)
-            if run.outcome is not None or not finished:
-                return run
-        return None
+            yield cls._read(path)
 
     def keep(self, step: str, result: Mapping[str, Any]) -> dict[str, Any]:
         """Write a step's result; return it."""
@@ -70,6 +80,7 @@ class Journal:
             return cls(
                 folder=path.parent,
                 now=datetime.fromisoformat(held["now"]),
+                asked=held.get("asked", {}),
                 steps=held["steps"],
                 outcome=held["outcome"],
             )
@@ -81,7 +92,12 @@ class Journal:
     def _write(self) -> None:
         write_result(
             self.folder / _FILE,
-            {"now": self.now.isoformat(), "steps": self.steps, "outcome": self.outcome},
+            {
+                "now": self.now.isoformat(),
+                "asked": self.asked,
+                "steps": self.steps,
+                "outcome": self.outcome,
+            },
         )
 
 

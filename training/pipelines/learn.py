@@ -11,11 +11,13 @@ from typing import Any, Final
 
 from cluster.registry.models import Lineage, ModelRegistry
 from cluster.registry.release import Differences, Interval, Refused, decide
-from naviyam.errors import NotFoundError
+from naviyam.clock import Clock
+from naviyam.errors import InputError, NotFoundError
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
-from training.pipelines.journal import Journal
+from training.datasets.read import read_card
+from training.pipelines.journal import Journal, alone
 from training.pipelines.runner import Runner
 
 
@@ -55,6 +57,62 @@ class Options:
 
     who: str = "learn"
 
+    def asked(self) -> dict[str, Any]:
+        """Return what decides the steps of a run, for its journal."""
+        planted = {name: str(folder) for name, folder in sorted(self.data.items())}
+        chosen = {"only": sorted(self.only), "plant": planted}
+        return {name: value for name, value in chosen.items() if value}
+
+
+def learn(
+    settings: Settings,
+    config: Path | None,
+    *,
+    runner: Runner,
+    registry: ModelRegistry,
+    clock: Clock,
+    options: Options,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Go on with the run that was broken off, or begin one; return its name and its outcome by kind of model.
+
+    Raises:
+        ConflictError: another process learns from the same state, or the run that was broken off was asked for
+            something else.
+        InputError: there is no such kind of model.
+        NaviyamError: a step failed; the next call goes on with it.
+    """
+    if unknown := {*options.only, *options.data} - {k.name for k in KINDS}:
+        raise InputError(
+            f"{sorted(unknown)} do not learn from use; what does: {[k.name for k in KINDS]}",
+            field="only",
+        )
+    root = settings.paths.state / "learn"
+    with alone(root):
+        journal = Journal.begin(root, clock.now(), options.asked())
+        learning = Learning(
+            settings,
+            config,
+            runner=runner,
+            registry=registry,
+            journal=journal,
+            options=options,
+            say=say,
+        )
+        return {"run": journal.folder.name, **learning.run(_since(root, options.asked()))}
+
+
+def _since(root: Path, asked: Mapping[str, Any]) -> str | None:
+    """Return when a finished run last learned from the log whatever this one is to; None means never."""
+    for run in Journal.runs(root):
+        if run.outcome is not None and _from_log(run.asked) >= _from_log(asked):
+            return run.now.isoformat()
+    return None
+
+
+def _from_log(asked: Mapping[str, Any]) -> set[str]:
+    return {*asked.get("only", [k.name for k in KINDS])} - {*asked.get("plant", ())}
+
 
 class Learning:
     """One run over its parts. `config` is handed to the programs; None means the built-in defaults."""
@@ -88,12 +146,14 @@ class Learning:
         if not new["feedback"] and not self._options.data:
             return self._finish({"skipped": f"no new feedback since {since or 'the beginning'}"})
         sets = self._step("datasets", self._datasets)
-        chosen = [k for k in KINDS if not self._options.only or k.name in self._options.only]
         outcome = {}
-        for kind in chosen:
+        for kind in self._chosen():
             outcome[kind.name] = self._learn(kind, sets.get(kind.name, {}))
             self._say(f"{kind.name}: {_line(outcome[kind.name])}")
         return self._finish(outcome)
+
+    def _chosen(self) -> list[Trained]:
+        return [k for k in KINDS if not self._options.only or k.name in self._options.only]
 
     def _learn(self, kind: Trained, data: Mapping[str, Any]) -> dict[str, Any]:
         if why := _too_little(data, self._settings.learning.min_samples):
@@ -144,12 +204,17 @@ class Learning:
                 dataset_folder=str(data["folder"]),
                 simulated=bool(data.get("simulated", False)),
             ),
-            metrics=_numbers(evaluated.get("candidate", {})),
+            metrics=_numbers(evaluated["candidate"]),
         )
-        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": _numbers(evaluated.get("candidate", {})), "champion": parent}  # fmt: skip
+        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": _numbers(evaluated["candidate"]), "champion": parent}  # fmt: skip
+        if version.version == parent:
+            return {**told, "decision": "refused", "reasons": [f"training left {parent} as it was"]}
         if isinstance(decision, Refused):
             self._registry.refuse(kind.name, version.version, reason="; ".join(decision.reasons))
             return {"decision": "refused", **told}
+        if version.refused is not None:
+            before = f"the same weights were refused before: {version.refused}"
+            return {**told, "decision": "refused", "reasons": [before]}
         self._registry.set_alias(kind.name, "challenger", version.version)
         if not self._options.promote:
             return {"decision": "challenger", **told}
@@ -174,11 +239,18 @@ class Learning:
         return {"feedback": int(answer.rows[0][0]), "since": since, "until": until}
 
     def _datasets(self) -> dict[str, Any]:
+        """Make the sets of what is to learn, and no others: a conversation is used once."""
         given = {
-            name: {"folder": str(folder), "train": None, "hash": f"planted:{folder.name}"}
+            name: {
+                "folder": str(folder),
+                "hash": f"planted:{folder.name}",
+                "simulated": bool(read_card(folder).get("simulated", False)),
+            }
             for name, folder in self._options.data.items()
         }
-        wanted = [k.name for k in KINDS if k.name not in given]
+        wanted = [k.name for k in self._chosen() if k.name not in given]
+        if not wanted:
+            return given
         made = self._runner.run(
             "datasets",
             self._journal.folder,
