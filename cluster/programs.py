@@ -11,9 +11,20 @@ from typing import Any
 
 from naviyam.errors import NaviyamError
 
+SAID_WHY = 1
+"""Exit code of a program that said why it cannot; running it again on the same data would not help."""
+
+LOST = 75
+"""Exit code of one that something else ended (EX_TEMPFAIL): a signal, a machine without memory."""
+
 
 class ProgramError(NaviyamError, RuntimeError):
     """A program ended with an error; the message holds what it said last."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        super().__init__(message)
+        self.final = code == SAID_WHY
+        """Whether it said why it cannot; else it may be run again."""
 
 
 def run_module(
@@ -45,7 +56,7 @@ def run_module(
         code = process.wait()
     if code != 0:
         last = "\n".join(lines[-8:])
-        raise ProgramError(f"{module} ended with {code}:\n{last}")
+        raise ProgramError(f"{module} ended with {code}:\n{last}", code=code)
     return _result(lines)
 
 
@@ -66,7 +77,7 @@ def main() -> int:
         result = run_module(module, arguments, say=lambda line: print(line, flush=True))  # noqa: T201
     except ProgramError as e:
         sys.stderr.write(f"error: {e}\n")
-        return 1
+        return SAID_WHY if e.final else LOST
     write_result(Path(path), result)
     return 0
 

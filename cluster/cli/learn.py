@@ -1,5 +1,6 @@
 """`naviyam learn`: train on new feedback, evaluate, and promote what is better."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,14 +54,25 @@ def run(
     return run_program(session, _PROGRAM, arguments)
 
 
+def decision_of(found: Mapping[str, Any]) -> str:
+    """Return what became of one kind of model: promoted, challenger, refused, skipped or failed."""
+    ended = next((word for word in ("skipped", "failed") if word in found), None)
+    return ended or str(found["decision"])
+
+
+def why_of(found: Mapping[str, Any]) -> str:
+    """Return the reasons, in words and numbers."""
+    return str(found.get("skipped") or found.get("failed") or "; ".join(found.get("reasons", ())))
+
+
 def outcome_table(outcome: dict[str, Any]) -> Any:
     """Return what became of each kind of model."""
     rows = [
         (
             name,
-            "skipped" if "skipped" in found else found["decision"],
+            decision_of(found),
             found.get("version"),
-            found.get("skipped") or "; ".join(found.get("reasons", ())),
+            why_of(found),
         )
         for name, found in outcome.items()
         if isinstance(found, dict)

@@ -119,13 +119,12 @@ def _simulate(
 
 
 def _learn(story: Story, plant: list[str] | None) -> dict[str, Any]:
-    from cluster.cli.learn import run
+    from cluster.cli.learn import decision_of, run, why_of
 
     outcome = run(story.session, plant=plant)
     for name, found in outcome.items():
         if isinstance(found, dict):
-            why = found.get("skipped") or "; ".join(found["reasons"])
-            story.tell(f"learned {name}", decision=found.get("decision", "skipped"), why=why)
+            story.tell(f"learned {name}", decision=decision_of(found), why=why_of(found))
     if "skipped" in outcome:
         story.tell("nothing learned", why=outcome["skipped"])
     return outcome

@@ -10,15 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from ray.job_submission import JobStatus, JobSubmissionClient
 
+from cluster.programs import SAID_WHY, ProgramError
 from naviyam.errors import NaviyamError
-
-_PROGRAM_FAILED = 1
-"""Exit code of a program that said why it cannot; running it again would not help."""
 
 
 class JobFailedError(NaviyamError, RuntimeError):
@@ -47,53 +46,54 @@ class JobRunner:
         """Run a program as a job, or adopt the job that runs it already, and wait for its end.
 
         Raises:
-            JobFailedError: it ended with an error of its own, or the cluster lost it `attempts` times.
+            ProgramError: the program said why it cannot.
+            JobFailedError: the cluster lost it `attempts` times, or does not answer.
         """
         result = (folder / "results" / f"{step}.json").resolve()
-        words = ""
-        for attempt in range(1, self.attempts + 1):
+        begun, words = 0, ""
+        for number in count(1):
             if result.is_file():
                 break
-            job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
-            submit = partial(self._submit, job, step, result, [module, *arguments])
-            self._asked(submit)
+            job = f"{folder.name}-{step}-{number}"
+            status = self._asked(partial(_status, job))
+            if status is not None and status.is_terminal():
+                continue  # an attempt that is over left no result
+            if status is None:
+                if begun == self.attempts:
+                    raise JobFailedError(f"step {step} was lost {begun} times:\n{words}")
+                begun += 1
+                self._asked(partial(self._submit, job, result, [module, *arguments]))
+                self.say(f"  {step}: job {job}")
             code, words = self._wait(job)
-            if code == _PROGRAM_FAILED:
-                raise JobFailedError(f"job {job} failed:\n{words}")
-        if not result.is_file():
-            raise JobFailedError(f"step {step} was lost {self.attempts} times:\n{words}")
+            if code == SAID_WHY:
+                raise ProgramError(f"job {job} failed:\n{words}", code=code)
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return found
 
     def _submit(
-        self,
-        job: str,
-        step: str,
-        result: Path,
-        program: Sequence[str],
-        client: JobSubmissionClient,
+        self, job: str, result: Path, program: Sequence[str], client: JobSubmissionClient
     ) -> None:
-        if any(found.submission_id == job for found in client.list_jobs()):
-            return
         command = [sys.executable, "-m", "cluster.programs", str(result), *program]
         client.submit_job(
             entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
             submission_id=job,
             runtime_env={"env_vars": dict(self.environ)},
-            metadata={"step": step, "result": str(result)},
+            metadata={"result": str(result)},
             entrypoint_num_cpus=0,
         )
-        self.say(f"  {step}: job {job}")
 
     def _wait(self, job: str) -> tuple[int | None, str]:
         """Wait until a job has ended; return its exit code, None where it was lost, and its last words."""
         while True:
-            info = self._asked(lambda client: client.get_job_info(job))
-            if info.status.is_terminal():
+            status = self._asked(partial(_status, job))
+            if status is None:
+                return None, "the cluster does not know the job any more"
+            if status.is_terminal():
                 break
             time.sleep(self.poll_s)
-        if info.status == JobStatus.SUCCEEDED:
+        if status == JobStatus.SUCCEEDED:
             return 0, ""
+        info = self._asked(lambda client: client.get_job_info(job))
         logs: str = self._asked(lambda client: client.get_job_logs(job))
         words = "\n".join([info.message or "", *logs.strip().splitlines()[-8:]])
         return info.driver_exit_code, words
@@ -114,3 +114,8 @@ class JobRunner:
                         f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"
                     ) from e
                 time.sleep(self.poll_s)
+
+
+def _status(job: str, client: JobSubmissionClient) -> JobStatus | None:
+    """Return a job's status, None for one that the cluster does not know."""
+    return next((j.status for j in client.list_jobs() if j.submission_id == job), None)

@@ -102,7 +102,7 @@ def test_a_planted_set_is_trained_on_and_its_card_is_believed(world, tmp_path):
     assert "training.datasets" not in world.ran
     assert value_of("--data", world.asked["training.wide_deep"]) == str(planted)
     (made,) = candidates(world)
-    assert (made.lineage.dataset_hash, made.lineage.simulated) == ("planted:bad", True)
+    assert (made.lineage.dataset_hash, made.lineage.simulated) == ("x", True)
     world.ran.clear()
     world.learn()
     assert "training.wide_deep" in world.ran, "the log's feedback was not learned from yet"
@@ -111,7 +111,7 @@ def test_a_planted_set_is_trained_on_and_its_card_is_believed(world, tmp_path):
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        ({"train": 3}, "3 samples, at least 4 are needed (learning.min_samples)"),
+        ({"rows": 3}, "3 samples, at least 4 are needed (learning.min_samples)"),
         ({"skipped": "nothing was chosen since"}, "nothing was chosen since"),
     ],
 )

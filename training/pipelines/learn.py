@@ -5,11 +5,13 @@ anywhere goes on there and comes to the same registered versions. A step that ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.registry.models import Lineage, ModelRegistry
+from cluster.programs import ProgramError
+from cluster.registry.content import card_of, lineage_of
+from cluster.registry.models import ModelRegistry
 from cluster.registry.release import Differences, Interval, Refused, decide
 from naviyam.clock import Clock
 from naviyam.errors import InputError, NotFoundError
@@ -148,7 +150,12 @@ class Learning:
         sets = self._step("datasets", self._datasets)
         outcome = {}
         for kind in self._chosen():
-            outcome[kind.name] = self._learn(kind, sets.get(kind.name, {}))
+            try:
+                outcome[kind.name] = self._learn(kind, sets.get(kind.name, {}))
+            except ProgramError as e:
+                if not e.final:
+                    raise
+                outcome[kind.name] = {"failed": str(e)}
             self._say(f"{kind.name}: {_line(outcome[kind.name])}")
         return self._finish(outcome)
 
@@ -161,7 +168,7 @@ class Learning:
         champion = self._step(f"{kind.name}-champion", lambda: self._champion(kind))
         folder = self._journal.folder / "candidates" / kind.name
         common = ["--data", str(data["folder"])]
-        trained = self._program(
+        self._program(
             f"{kind.name}-train",
             kind.program,
             [*common, "--parent", champion["folder"], "--out", str(folder),
@@ -175,7 +182,7 @@ class Learning:
         )
         return self._step(
             f"{kind.name}-release",
-            lambda: self._release(kind, data, champion["version"], trained, evaluated, folder),
+            lambda: self._release(kind, data, champion["version"], evaluated, folder),
         )
 
     def _release(
@@ -183,7 +190,6 @@ class Learning:
         kind: Trained,
         data: Mapping[str, Any],
         parent: str,
-        trained: Mapping[str, Any],
         evaluated: Mapping[str, Any],
         folder: Path,
     ) -> dict[str, Any]:
@@ -198,7 +204,8 @@ class Learning:
         version = self._registry.register(
             kind.name,
             folder,
-            lineage=Lineage(
+            lineage=replace(
+                lineage_of(card_of(folder)),
                 parent=parent,
                 dataset_hash=str(data.get("hash", "")),
                 dataset_folder=str(data["folder"]),
@@ -218,6 +225,10 @@ class Learning:
         self._registry.set_alias(kind.name, "challenger", version.version)
         if not self._options.promote:
             return {"decision": "challenger", **told}
+        serving = self._registry.alias(kind.name, "champion")
+        if serving is not None and serving.version not in (parent, version.version):
+            other = f"it was judged against {parent}, but {serving.version} serves by now"
+            return {**told, "decision": "challenger", "reasons": [*decision.reasons, other]}
         self._registry.promote(
             kind.name, version.version, who=self._options.who, why="; ".join(decision.reasons)
         )
@@ -243,10 +254,11 @@ class Learning:
         given = {
             name: {
                 "folder": str(folder),
-                "hash": f"planted:{folder.name}",
-                "simulated": bool(read_card(folder).get("simulated", False)),
+                "hash": card.get("hash", ""),
+                "simulated": bool(card.get("simulated", False)),
             }
             for name, folder in self._options.data.items()
+            for card in (read_card(folder),)
         }
         wanted = [k.name for k in self._chosen() if k.name not in given]
         if not wanted:
@@ -286,7 +298,7 @@ def _too_little(data: Mapping[str, Any], least: int) -> str:
         return str(data["skipped"])
     if not data:
         return "no data set was made"
-    rows = data.get("train")
+    rows = data.get("rows")
     if rows is not None and rows < least:
         return f"{rows} samples, at least {least} are needed (learning.min_samples)"
     return ""
@@ -304,6 +316,7 @@ def _intervals(found: Mapping[str, Mapping[str, float]]) -> Differences:
 
 
 def _line(outcome: Mapping[str, Any]) -> str:
-    if "skipped" in outcome:
-        return f"skipped: {outcome['skipped']}"
+    for ended in ("skipped", "failed"):
+        if ended in outcome:
+            return f"{ended}: {outcome[ended]}"
     return f"{outcome['decision']} {outcome['version']}: {'; '.join(outcome['reasons'])}"
