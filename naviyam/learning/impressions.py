@@ -34,7 +34,6 @@ class Impressions:
     time: npt.NDArray[np.int64]
     rank: npt.NDArray[np.int32]
     score: npt.NDArray[np.float32]
-    propensity: npt.NDArray[np.float32]
     chosen: npt.NDArray[np.float32]
     chosen_at: npt.NDArray[np.int64]
 

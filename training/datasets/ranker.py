@@ -44,9 +44,7 @@ def make_ranker(
     size = {"wide": len(WIDE), "numeric": len(NUMERIC)}
     shown = read_shown(views, window, **size)
     dropped, seen = shown.dropped, shown.impressions
-    looks = estimate_examination(
-        seen.rank, seen.chosen > 0, seen.score, seen.propensity, window.options
-    )
+    looks = estimate_examination(seen.rank, seen.chosen > 0, seen.score, window.options)
     known = np.array([s in catalog.row_of for s in seen.shop.tolist()], np.bool_)
     dropped["shown_shop_not_in_the_catalogue"] = int((~known).sum())
     seen = seen.take(known)
