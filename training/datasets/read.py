@@ -5,9 +5,9 @@ A set is a folder `paths.state/datasets/<name>/<version>/` with `train.parquet`,
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,10 @@ class RankerRows:
 
     numeric: npt.NDArray[np.float32]
     """[n, 10] as served."""
+
+    def take(self, index: npt.NDArray[Any]) -> Self:
+        """Return the rows at `index` (numbers or a mask)."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,8 +23,8 @@ from naviyam.feedback.query import Views, reading
 from naviyam.feedback.store import EventStore
 from naviyam.learning.texts import nlg_sample, nlu_sample
 from naviyam.learning.used import UsedLedger
-from naviyam.request import UserProfile
 from naviyam.settings import Settings
+from training.datasets.absent import silent_users
 from training.datasets.audit import audit, foreign_models
 from training.datasets.publish import Published, Skipped, find, publish
 from training.datasets.ranker import make_ranker, new_answers
@@ -78,13 +78,6 @@ def open_sources(settings: Settings, now: datetime) -> Sources:
         version=versions.version_name(now),
         ledger=UsedLedger(settings.paths.state / "datasets"),
     )
-
-
-def silent_users(behavior: Behavior, said: Mapping[str, UserProfile]) -> frozenset[str]:
-    """Return who agreed to nothing: by a profile that was set here, else by the catalogue's."""
-    known = dict(zip(behavior.user_ids, behavior.consent.tolist(), strict=True))
-    known |= {user: profile.consent for user, profile in said.items()}
-    return frozenset(user for user, agreed in known.items() if not agreed)
 
 
 def make_sets(

@@ -70,6 +70,10 @@ class Earlier:
     test: RankerRows
     folder: Path
 
+    def until(self) -> float:
+        """Return the time of the last sample in epoch seconds."""
+        return float(max(part.time.max(initial=0) for part in (self.train, self.test)))
+
 
 def earlier_data(root: Path, dataset_hash: str, parent: Vocabulary) -> Earlier | None:
     """Return the data set below `root` that a parent was trained on, None where it is no longer on disk."""
