@@ -73,6 +73,18 @@ def test_who_was_deleted_or_agreed_to_nothing_is_in_no_set(world):
     assert card["dropped"] == {"no_consent": 2}
 
 
+def test_who_was_forgotten_and_returned_is_learned_of_as_the_stranger_that_was_served(world):
+    world.forget("u_1")
+    for i in range(10):
+        user = f"u_{i % 2}"
+        world.answer(f"i{i:02d}", user, ago=-HOUR * (1 + i))
+        world.feedback(f"i{i:02d}", user=user, ago=-HOUR * (1.5 + i))
+    world.write()
+    told = world.make("ranker", now=NOW + DAY)["ranker"]
+    found = read_ranker(Path(told["folder"]))
+    assert set(found.train.user_ids) | set(found.test.user_ids) == {"u_0", "u_1-new"}
+
+
 def test_what_is_no_good_conversation_is_counted_and_left_out(world):
     cases = (
         ("slower_than_limit", {"seconds": 3.2}, {}),

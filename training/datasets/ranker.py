@@ -54,7 +54,7 @@ def make_ranker(
         pc.is_in(table["model"], value_set=pa.array(sorted(foreign_models), pa.string()))
     )
     dropped["sample_of_other_features"] = table.num_rows - (pc.sum(ours).as_py() or 0)
-    table = _whole(table.filter(ours), catalog, dropped)
+    table = _as_scored(_whole(table.filter(ours), catalog, dropped), window)
     test = table["test"].to_numpy().astype(np.bool_)
     parts = {
         name: table.filter(pa.array(mask)).select(RANKER_SCHEMA.names).cast(RANKER_SCHEMA)
@@ -82,6 +82,13 @@ def _whole(table: pa.Table, catalog: Catalog, dropped: Counter[str]) -> pa.Table
         )
         .append_column("brand", pa.array([brands[catalog.brand[r]] for r in rows], pa.string()))
     )
+
+
+def _as_scored(table: pa.Table, window: Window) -> pa.Table:
+    """Name users as the ranker knew them: who was forgotten and returned was a stranger to it."""
+    at = table.column_names.index("user_id")
+    users = [window.absent.scored_as(u) for u in table["user_id"].to_pylist()]
+    return table.set_column(at, "user_id", pa.array(users, pa.string()))
 
 
 def _card(

@@ -20,11 +20,12 @@ from naviyam.catalog.store import Catalog
 from naviyam.dialogue.sqlite_state import read_profiles
 from naviyam.errors import InputError
 from naviyam.feedback.query import Views, reading
+from naviyam.feedback.reader import read_tombstones
 from naviyam.feedback.store import EventStore
 from naviyam.learning.texts import nlg_sample, nlu_sample
 from naviyam.learning.used import UsedLedger
 from naviyam.settings import Settings
-from training.datasets.absent import silent_users
+from training.datasets.absent import Absent, silent_users
 from training.datasets.audit import audit, foreign_models
 from training.datasets.publish import Published, Skipped, find, publish
 from training.datasets.ranker import make_ranker, new_answers
@@ -68,13 +69,15 @@ def open_sources(settings: Settings, now: datetime) -> Sources:
     folder = versions.current(settings.paths.catalog)
     catalog = Catalog.load(folder)
     behavior = Behavior.load(folder, catalog)
-    silent = silent_users(behavior, read_profiles(settings.paths.state / "profiles.db"))
+    store = EventStore.of(settings)
+    said = read_profiles(settings.paths.state / "profiles.db")
+    absent = Absent(forgotten=read_tombstones(store), silent=silent_users(behavior, said))
     return Sources(
         settings=settings,
-        store=EventStore.of(settings),
+        store=store,
         catalog=catalog,
         behavior=behavior,
-        window=Window(now=now.astimezone(UTC), options=settings.learning, silent=silent),
+        window=Window(now=now.astimezone(UTC), options=settings.learning, absent=absent),
         version=versions.version_name(now),
         ledger=UsedLedger(settings.paths.state / "datasets"),
     )

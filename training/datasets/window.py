@@ -13,15 +13,21 @@ import pyarrow.compute as pc
 from naviyam.feedback.query import Views
 from naviyam.learning.impressions import Chosen, Impressions
 from naviyam.settings import Learning
+from training.datasets.absent import Absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Answers of the last days up to `now`, and their feedback up to `now`. `silent` users agreed to nothing."""
+    """Answers of the last days up to `now`, and their feedback up to `now`; nothing of the absent may be learned."""
 
     now: datetime
     options: Learning
-    silent: frozenset[str]
+    absent: Absent
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Return who agreed to nothing."""
+        return self.absent.silent
 
     @property
     def since(self) -> datetime:
