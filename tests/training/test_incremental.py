@@ -1,6 +1,7 @@
 """Going on from a parent: growth, replay, resumption, several processes. No Ray."""
 
 import asyncio
+import json
 import multiprocessing
 import os
 import random
@@ -255,6 +256,25 @@ def test_who_left_is_neither_replayed_nor_kept_in_the_vocabulary(small, tmp_path
     )
     assert plan.rows.ids[:, 0].max() < len(users) + 1 == len(plan.task.start["user.weight"])
     assert len(plan.rows) - plan.replayed < len(whole.rows) - whole.replayed
+
+
+def test_nothing_is_replayed_that_judges(small, tmp_path):
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
+    sets = settings.paths.state / "datasets" / "ranker"
+    small.logged_set(sets / "v1", new="u", seed=1, dataset_hash="first")
+    data = small.logged_set(sets / "v2", new="n", seed=2, dataset_hash="second")
+    card = json.loads((data / "card.json").read_text())
+    parent = small.parent_ranker(tmp_path / "parent")
+    replayed = []
+    for cut_s in (
+        50,
+        10,
+        0,
+    ):  # the parent's part to learn from is four rows a second, 50 seconds long
+        (data / "card.json").write_text(json.dumps(card | {"cut_us": max(cut_s * 1_000_000, 1)}))
+        plan = incremental.plan(settings, data, parent, encoder=small.FixedEncoder())
+        replayed.append(plan.replayed)
+    assert replayed[0] > 40 > replayed[1] > replayed[2] == 0
 
 
 def test_a_returned_user_s_second_life_ends_with_the_second_forgetting():

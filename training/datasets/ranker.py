@@ -39,8 +39,12 @@ def make_ranker(
     *,
     seed: int,
     foreign_models: frozenset[str] = frozenset(),
+    not_before: int = 0,
 ) -> RankerSamples:
-    """Return the samples of a window. `foreign_models` are rankers whose features had another meaning."""
+    """Return the samples of a window. `foreign_models` are rankers whose features had another meaning.
+
+    `not_before` is the earliest cut in epoch microseconds: that of what the model to beat has learned from.
+    """
     size = {"wide": len(WIDE), "numeric": len(NUMERIC)}
     shown = read_shown(views, window, **size)
     dropped, seen = shown.dropped, shown.impressions
@@ -48,7 +52,7 @@ def make_ranker(
     known = np.array([s in catalog.row_of for s in seen.shop.tolist()], np.bool_)
     dropped["shown_shop_not_in_the_catalogue"] = int((~known).sum())
     seen = seen.take(known)
-    chosen = choose(seen, looks, window.options, seed=seed)
+    chosen = choose(seen, looks, window.options, seed=seed, not_before=not_before)
     table = read_features(views, seen, chosen, **size)
     ours = pc.invert(
         pc.is_in(table["model"], value_set=pa.array(sorted(foreign_models), pa.string()))

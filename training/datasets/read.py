@@ -123,6 +123,18 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
+def find_set(root: Path, dataset_hash: str) -> Path | None:
+    """Return the folder of the set below `root` with this hash, None where it is no longer on disk."""
+    for path in sorted(root.glob(f"*/{CARD}")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if found.get("hash") == dataset_hash:
+            return path.parent
+    return None
+
+
 def read_ranker(folder: Path) -> RankerSet:
     """Return the ranker samples of a published set.
 

@@ -194,13 +194,20 @@ def _present(
     )
     if earlier is not None:
         earlier = replace(
-            earlier, train=_allowed(earlier.train, absent), test=_allowed(earlier.test, absent)
+            earlier,
+            train=_before(_allowed(earlier.train, absent), int(logged.card.get("cut_us", 0))),
+            test=_allowed(earlier.test, absent),
         )
     return logged, earlier, known
 
 
 def _allowed(rows: RankerRows, absent: Absent) -> RankerRows:
     return rows.take(absent.allows(rows.user_ids, rows.time))
+
+
+def _before(rows: RankerRows, cut_us: int) -> RankerRows:
+    """Return what surely lies before the cut of the new set, whose later part is to judge; all without a cut."""
+    return rows.take((rows.time + 1) * 1_000_000 <= cut_us) if cut_us else rows
 
 
 def _check(artifact: Artifact, encoder: Encoder, logged: RankerSet, data: Path) -> None:
