@@ -163,7 +163,7 @@ class Pipeline:
         """
         trace = Trace.start(self._clock, ask.received_s)
         with trace.stage("orchestrate"):
-            profile = ask.profile or await self._profile(ask.user_id)
+            profile = await self._asked(ask)
         with trace.stage("preprocess"):
             verdict = self._screen.judge(ask.query)
         with trace.stage("understand"):
@@ -238,6 +238,15 @@ class Pipeline:
         if profile is None:
             return UserProfile(user_id=user_id)
         return profile if profile.consent else UserProfile(user_id=ANONYMOUS, consent=False)
+
+    async def _asked(self, ask: Ask) -> UserProfile:
+        """Return a caller's profile under the store's id; a caller may take consent back, never give it."""
+        known = await self._profile(ask.user_id)
+        if ask.profile is None:
+            return known
+        consent = known.consent and ask.profile.consent
+        user_id = known.user_id if consent else ANONYMOUS
+        return replace(ask.profile, user_id=user_id, consent=consent)
 
     async def _memory(self, turn: Turn, trace: Trace) -> Turns:
         try:

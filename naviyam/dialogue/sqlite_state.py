@@ -143,7 +143,7 @@ class SqliteProfiles:
         return self.seed(user_id) is not None if row is None else row[0] is not None
 
     async def put(self, profile: UserProfile) -> None:
-        user_id = profile.user_id.removesuffix(_STRANGER)
+        user_id = pseudonym_of(profile.user_id)
         await self._database.write(
             "INSERT INTO profiles VALUES (?, ?, 0)"
             " ON CONFLICT (user_id) DO UPDATE SET profile = excluded.profile",
@@ -165,6 +165,11 @@ _STRANGER = "-new"
 def stranger_id(user_id: str) -> str:
     """Return the id under which a forgotten user is known to search and ranking."""
     return user_id + _STRANGER
+
+
+def pseudonym_of(user_id: str) -> str:
+    """Return the pseudonym under which the log knows whom search and ranking know by this id."""
+    return user_id.removesuffix(_STRANGER)
 
 
 def read_profiles(path: Path) -> dict[str, UserProfile]:

@@ -1,8 +1,11 @@
-"""Ids to embedding rows. Lists are sorted and persisted; row 0 is the unknown id; growing never moves a row."""
+"""Ids to embedding rows. Lists are sorted and persisted; row 0 is the unknown id; growing never moves a row.
+
+Only forgetting a user does: `without`, and the weights with it.
+"""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +41,14 @@ class Vocabulary:
             categories=self.categories,
             brands=self.brands + _sorted(set(brands) - set(self.brands)),
         )
+
+    def without(self, users: Set[str]) -> Self:
+        """Return a vocabulary that knows nothing of these users; the rows of those after them move up."""
+        return replace(self, users=tuple(u for u in self.users if u not in users))
+
+    def new(self, kind: str, before: Self) -> frozenset[str]:
+        """Return the ids that `before` had no row of."""
+        return frozenset(self._list(kind)) - frozenset(before._list(kind))
 
     def rows(self, kind: str, ids: Sequence[str]) -> npt.NDArray[np.int32]:
         """Return the embedding row of every id, int32 [n], `UNKNOWN_ROW` where it has none."""

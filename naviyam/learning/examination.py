@@ -1,9 +1,9 @@
 """How likely somebody looks at a rank: estimated from clicks under the position-based model. Pure.
 
 A click needs a look and a liking: P(click) = rank ** -b * worth. Impressions of about the same worth form a stratum; within one
-clicks fall with the rank as looks do, and b has the greatest conditional likelihood over all strata. In lists that were shuffled
-every rank holds the same worth, and they are one stratum (Wang et al. 2018, "Position bias estimation for unbiased
-learning to rank in personal search"); else the served score stands for the worth, in bins of equal size.
+clicks fall with the rank as looks do, and b has the greatest conditional likelihood over all strata (after Wang et al. 2018,
+"Position bias estimation for unbiased learning to rank in personal search", who shuffle). The served score stands for the
+worth, in bins of equal size. Explored lists are no exception: they are drawn by the score, and not uniformly.
 """
 
 from dataclasses import dataclass
@@ -36,19 +36,9 @@ def estimate_examination(
     rank: npt.NDArray[np.integer],
     clicked: npt.NDArray[np.bool_],
     score: npt.NDArray[np.floating],
-    propensity: npt.NDArray[np.floating],
     options: Learning,
 ) -> Examination:
-    """Return the estimate from impressions [n]: from drawn lists alone where they hold clicks enough.
-
-    `propensity` below 1 marks an impression whose list was drawn at random.
-    """
-    drawn = propensity < 1
-    clicks = int(clicked[drawn].sum())
-    if clicks >= options.min_position_clicks:
-        one = np.zeros(int(drawn.sum()), np.int64)
-        found = fit_exponent(rank[drawn], clicked[drawn], one)
-        return Examination(exponent=found, method="shuffled lists", clicks=clicks)
+    """Return the estimate from impressions [n], the settings' where they hold too few clicks."""
     clicks = int(clicked.sum())
     if clicks >= options.min_position_clicks:
         edges = np.quantile(score, np.linspace(0, 1, STRATA + 1)[1:-1])

@@ -34,7 +34,6 @@ class Impressions:
     time: npt.NDArray[np.int64]
     rank: npt.NDArray[np.int32]
     score: npt.NDArray[np.float32]
-    propensity: npt.NDArray[np.float32]
     chosen: npt.NDArray[np.float32]
     chosen_at: npt.NDArray[np.int64]
 
@@ -59,15 +58,27 @@ class Chosen:
     dropped: Counter[str]
 
 
-def choose(shown: Impressions, looks: Examination, options: Learning, *, seed: int) -> Chosen:
-    """Return the samples. The same impressions and seed give the same, whatever the order of the answers."""
+def choose(
+    shown: Impressions,
+    looks: Examination,
+    options: Learning,
+    *,
+    seed: int,
+    not_before: int = 0,
+) -> Chosen:
+    """Return the samples. The same impressions and seed give the same, whatever the order of the answers.
+
+    `not_before` is the cut of the set that the model to beat has learned from: late feedback on old answers must not move
+    the cut back into what that model has seen.
+    """
     dropped: Counter[str] = Counter()
     positive = shown.chosen > 0
     answers, session = np.unique(shown.answer, return_inverse=True)
     told = _any(session, positive, len(answers))
     dropped["answer_without_a_choice"] = int((~told).sum())
     keep = told[session]
-    cut = cut_of(shown.time[_first_rows(session[keep], keep)], options.train_share)
+    own = cut_of(shown.time[_first_rows(session[keep], keep)], options.train_share)
+    cut = max(own, not_before)
     test = shown.time >= cut
     late = positive & ~test & (shown.chosen_at >= cut)
     dropped["positive_chosen_after_the_cut"] = int(late.sum())

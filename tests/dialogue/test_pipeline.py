@@ -254,6 +254,30 @@ def test_recommend_ranks_without_writing(bench):
 
 
 @pytest.mark.parametrize(
+    ("stored", "given", "user_id", "recorded"),
+    [
+        (False, True, "anonymous", 0),
+        (True, False, "anonymous", 0),
+        (None, False, "anonymous", 0),
+        (True, True, "u1", 1),
+        (None, True, "u1", 1),
+    ],
+)
+def test_a_caller_s_profile_gives_no_consent(bench, stored, given, user_id, recorded):
+    if stored is not None:
+        asyncio.run(bench.profiles.put(UserProfile(user_id="u1", consent=stored)))
+    ask = Ask(
+        interaction_id="i", user_id="u1", context=RequestContext(time=bench.clock.now()),
+        received_s=0.0, query="치킨", filters=Filters(category="치킨"),
+        profile=UserProfile(user_id="other", age=12, consent=given),
+    )  # fmt: skip
+    used = asyncio.run(bench.pipeline._asked(ask))
+    assert (used.user_id, used.age) == (user_id, 12)
+    found = asyncio.run(bench.pipeline.recommend(ask))
+    assert len(bench.sink.interactions) == found.metadata["recorded"] == recorded
+
+
+@pytest.mark.parametrize(
     ("said", "intent"),
     [("씨발 뭐야", Intent.COMPLAINT), ("맥주 파는 데 알려줘", Intent.OUT_OF_SCOPE)],
 )

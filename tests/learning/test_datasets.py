@@ -73,6 +73,18 @@ def test_who_was_deleted_or_agreed_to_nothing_is_in_no_set(world):
     assert card["dropped"] == {"no_consent": 2}
 
 
+def test_who_was_forgotten_and_returned_is_learned_of_as_the_stranger_that_was_served(world):
+    world.forget("u_1")
+    for i in range(10):
+        user = f"u_{i % 2}"
+        world.answer(f"i{i:02d}", user, ago=-HOUR * (1 + i))
+        world.feedback(f"i{i:02d}", user=user, ago=-HOUR * (1.5 + i))
+    world.write()
+    told = world.make("ranker", now=NOW + DAY)["ranker"]
+    found = read_ranker(Path(told["folder"]))
+    assert set(found.train.user_ids) | set(found.test.user_ids) == {"u_0", "u_1-new"}
+
+
 def test_what_is_no_good_conversation_is_counted_and_left_out(world):
     cases = (
         ("slower_than_limit", {"seconds": 3.2}, {}),
@@ -178,6 +190,35 @@ def test_no_leak_over_the_cut(world):
     assert not {(r["prompt"], r["completion"]) for r in train} & {
         (r["prompt"], r["completion"]) for r in test
     }
+
+
+def test_late_feedback_on_old_answers_does_not_judge_by_what_the_champion_learned(world):
+    def answers(numbers, ago):
+        for i in numbers:
+            world.answer(f"i{i:02d}", ago=ago - HOUR * i)
+            world.feedback(f"i{i:02d}", ago=ago - HOUR * i - timedelta(minutes=5))
+
+    answers(range(10), DAY)
+    world.write()
+    first = world.make("ranker")["ranker"]
+    champion = world.settings.paths.models / "ranker"
+
+    def write(folder: Path) -> None:
+        (folder / "model.json").write_text(json.dumps({"dataset_hash": first["hash"]}))
+
+    versions.publish(champion, "v1", write)
+    for i in range(20, 40):  # shown long ago, chosen only now, but within the time
+        world.answer(f"i{i:02d}", ago=DAY * 1.5 - HOUR * (i - 20) / 2)
+        world.feedback(f"i{i:02d}", ago=-HOUR)
+    answers((90, 91), timedelta(0))
+    world.write()
+    told = world.make("ranker", now=NOW + 7 * DAY)["ranker"]
+    cut = json.loads((Path(first["folder"]) / "card.json").read_text())["cut_us"]
+    learned = {r["interaction_id"] for r in world.rows(first, "train")}
+    test = world.rows(told, "test")
+    assert test
+    assert not {r["interaction_id"] for r in test} & learned
+    assert min(r["time"] for r in test).timestamp() * 1e6 >= cut
 
 
 def test_ranker_samples_have_the_features_as_served_and_the_weights_of_what_was_done(world):

@@ -1,6 +1,7 @@
 """Small things to train: a base of two layers, random ranker rows, a parent and a data set of logged answers."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,15 @@ import pyarrow.parquet as pq
 import torch
 from transformers import ByT5Tokenizer, LlamaConfig, LlamaForCausalLM
 
+from naviyam.clock import SEOUL, FakeClock
+from naviyam.dialogue.sqlite_state import SqliteProfiles
 from naviyam.features.spec import schema_hash
 from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.features.vocabulary import Vocabulary
-from naviyam.request import CATEGORIES
+from naviyam.feedback.log import AppendLog
+from naviyam.feedback.schema import TOMBSTONES
+from naviyam.request import CATEGORIES, UserProfile
+from naviyam.settings import Settings
 from training.datasets.read import RANKER_SCHEMA
 from training.lora.data import Sample
 from training.lora.loop import Corpus, LoraTraining
@@ -22,6 +28,7 @@ from training.wide_deep.output import write_model
 from training.wide_deep.rows import Rows
 
 DIMENSION = 16
+NOW = datetime(2026, 11, 21, 18, 0, tzinfo=SEOUL)
 VOCABULARY = Vocabulary.of(
     users=[f"u{i}" for i in range(6)], shops=[f"s{i}" for i in range(10)], brands=["a", "b"]
 )
@@ -114,6 +121,23 @@ def parent_ranker(folder: Path, dataset_hash: str = "first") -> Path:
         code_version="test",
     )
     return folder
+
+
+async def forget(settings: Settings, user: str) -> None:
+    """Forget a user as the service does."""
+    log = AppendLog(settings.paths.events / TOMBSTONES, clock=FakeClock(current=NOW), window_s=0)
+    log.append({"user_id": user, "recorded_at": NOW.isoformat()}).result()
+    log.close()
+    profiles = SqliteProfiles(settings.paths.state / "profiles.db", lambda _: None)
+    await profiles.forget(user)
+    profiles.close()
+
+
+async def refuse(settings: Settings, user: str) -> None:
+    """Let a user agree to nothing."""
+    profiles = SqliteProfiles(settings.paths.state / "profiles.db", lambda _: None)
+    await profiles.put(UserProfile(user_id=user, consent=False))
+    profiles.close()
 
 
 def logged_set(folder: Path, *, new: str, seed: int, dataset_hash: str, n: int = 200) -> Path:

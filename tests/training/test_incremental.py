@@ -1,9 +1,12 @@
 """Going on from a parent: growth, replay, resumption, several processes. No Ray."""
 
+import asyncio
+import json
 import multiprocessing
 import os
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from naviyam.features.vocabulary import Vocabulary
 from naviyam.ranker.artifact import load_artifact
 from naviyam.ranker.forward import logits
 from naviyam.settings import Settings
+from training.datasets.absent import Absent
 from training.exchange import Exchange, read_state, sharded, write_state
 from training.lora.batches import EMPTY, Encoded, plan_epoch, share_of
 from training.lora.dataset import read_conversations
@@ -220,6 +224,73 @@ def test_the_ranker_goes_on_from_its_parent(small, tmp_path):
         }
     )
     assert incremental.plan(alone, data, parent, encoder=small.FixedEncoder()).replayed == 0
+
+
+def test_who_left_is_neither_replayed_nor_kept_in_the_vocabulary(small, tmp_path):
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
+    sets = settings.paths.state / "datasets" / "ranker"
+    small.logged_set(sets / "v1", new="u", seed=1, dataset_hash="first")
+    data = small.logged_set(sets / "v2", new="n", seed=2, dataset_hash="second")
+    parent = small.parent_ranker(tmp_path / "parent")
+    whole = incremental.plan(settings, data, parent, encoder=small.FixedEncoder())
+    asyncio.run(small.forget(settings, "u1"))
+    asyncio.run(small.refuse(settings, "u2"))
+    plan = incremental.plan(settings, data, parent, encoder=small.FixedEncoder())
+    users = plan.task.vocabulary.users
+    assert set(whole.task.vocabulary.users) - set(users) == {"u1", "u2"}
+    assert users[:2] == ("u0", "u3")
+    for name, (_, logged) in plan.tests.items():
+        gone = np.isin(whole.tests[name][1].user_ids.astype(str), ["u1", "u2"])
+        assert gone.any()
+        assert len(logged.label) == (~gone).sum()
+    # Everybody else's answers are those that they were.
+    old, seen = (
+        plan.tests["old"],
+        ~np.isin(whole.tests["old"][1].user_ids.astype(str), ["u1", "u2"]),
+    )
+    np.testing.assert_array_equal(
+        logits(features_of(old[0], plan.task.queries), _numpy(plan.task.start)),
+        logits(features_of(whole.tests["old"][0], whole.task.queries), _numpy(whole.task.start))[
+            seen
+        ],
+    )
+    assert plan.rows.ids[:, 0].max() < len(users) + 1 == len(plan.task.start["user.weight"])
+    assert len(plan.rows) - plan.replayed < len(whole.rows) - whole.replayed
+
+
+def test_nothing_is_replayed_that_judges(small, tmp_path):
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
+    sets = settings.paths.state / "datasets" / "ranker"
+    small.logged_set(sets / "v1", new="u", seed=1, dataset_hash="first")
+    data = small.logged_set(sets / "v2", new="n", seed=2, dataset_hash="second")
+    card = json.loads((data / "card.json").read_text())
+    parent = small.parent_ranker(tmp_path / "parent")
+    replayed = []
+    for cut_s in (
+        50,
+        10,
+        0,
+    ):  # the parent's part to learn from is four rows a second, 50 seconds long
+        (data / "card.json").write_text(json.dumps(card | {"cut_us": max(cut_s * 1_000_000, 1)}))
+        plan = incremental.plan(settings, data, parent, encoder=small.FixedEncoder())
+        replayed.append(plan.replayed)
+    assert replayed[0] > 40 > replayed[1] > replayed[2] == 0
+
+
+def test_a_returned_user_s_second_life_ends_with_the_second_forgetting():
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    absent = Absent(forgotten={"a": first}, silent=frozenset({"s"}))
+    users = np.array(["a", "a-new", "a-new", "b", "s", "s-new"], object)
+    at = int(first.timestamp())
+    time = np.array([at + 9, at, at + 1, at, at, at])
+    assert absent.allows(users, time).tolist() == [False, False, True, True, False, False]
+    known = ("a", "a-new", "b", "s")
+    assert absent.left(known, at + 1) == {"a", "s"}
+    assert absent.left(known, at) == absent.left(known, None) == {"a", "a-new", "s"}
+
+
+def _numpy(tensors):
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
 
 
 def test_another_encoder_is_refused(small, tmp_path):

@@ -45,8 +45,14 @@ def audit(
     views: Views, settings: Settings, parts: Mapping[str, pa.Table], *, seed: int
 ) -> dict[str, Any]:
     """Return the comparison of a seeded sample of the set's answers, for its card."""
-    ids = {i for part in parts.values() for i in part["interaction_id"].to_pylist()}
-    lots = sorted(ids, key=lambda i: blake2b(f"{seed}\0{i}".encode(), digest_size=8).digest())
+    scored_as = {
+        i: user
+        for part in parts.values()
+        for i, user in zip(
+            part["interaction_id"].to_pylist(), part["user_id"].to_pylist(), strict=True
+        )
+    }
+    lots = sorted(scored_as, key=lambda i: blake2b(f"{seed}\0{i}".encode(), digest_size=8).digest())
     some = np.array(lots[: settings.learning.audited_answers], dtype=object)
     records = to_records(INTERACTIONS, read_whole(views, some))
     skipped: Counter[str] = Counter()
@@ -60,8 +66,10 @@ def audit(
         except (NaviyamError, OSError):
             skipped["catalogue_or_ranker_version_is_gone"] += 1
             continue
-        user = record["user_id"]
-        profile = said.get(user) or again.behavior.profile(user) or UserProfile(user_id=user)
+        user = scored_as[record["interaction_id"]]
+        profile = (
+            said.get(record["user_id"]) or again.behavior.profile(user) or UserProfile(user_id=user)
+        )
         try:
             one = served_of(record, again.catalog, profile=profile, resolve=gazetteer.resolve)
         except _UNREADABLE:

@@ -39,24 +39,26 @@ def make_ranker(
     *,
     seed: int,
     foreign_models: frozenset[str] = frozenset(),
+    not_before: int = 0,
 ) -> RankerSamples:
-    """Return the samples of a window. `foreign_models` are rankers whose features had another meaning."""
+    """Return the samples of a window. `foreign_models` are rankers whose features had another meaning.
+
+    `not_before` is the earliest cut in epoch microseconds: that of what the model to beat has learned from.
+    """
     size = {"wide": len(WIDE), "numeric": len(NUMERIC)}
     shown = read_shown(views, window, **size)
     dropped, seen = shown.dropped, shown.impressions
-    looks = estimate_examination(
-        seen.rank, seen.chosen > 0, seen.score, seen.propensity, window.options
-    )
+    looks = estimate_examination(seen.rank, seen.chosen > 0, seen.score, window.options)
     known = np.array([s in catalog.row_of for s in seen.shop.tolist()], np.bool_)
     dropped["shown_shop_not_in_the_catalogue"] = int((~known).sum())
     seen = seen.take(known)
-    chosen = choose(seen, looks, window.options, seed=seed)
+    chosen = choose(seen, looks, window.options, seed=seed, not_before=not_before)
     table = read_features(views, seen, chosen, **size)
     ours = pc.invert(
         pc.is_in(table["model"], value_set=pa.array(sorted(foreign_models), pa.string()))
     )
     dropped["sample_of_other_features"] = table.num_rows - (pc.sum(ours).as_py() or 0)
-    table = _whole(table.filter(ours), catalog, dropped)
+    table = _as_scored(_whole(table.filter(ours), catalog, dropped), window)
     test = table["test"].to_numpy().astype(np.bool_)
     parts = {
         name: table.filter(pa.array(mask)).select(RANKER_SCHEMA.names).cast(RANKER_SCHEMA)
@@ -84,6 +86,13 @@ def _whole(table: pa.Table, catalog: Catalog, dropped: Counter[str]) -> pa.Table
         )
         .append_column("brand", pa.array([brands[catalog.brand[r]] for r in rows], pa.string()))
     )
+
+
+def _as_scored(table: pa.Table, window: Window) -> pa.Table:
+    """Name users as the ranker knew them: who was forgotten and returned was a stranger to it."""
+    at = table.column_names.index("user_id")
+    users = [window.absent.scored_as(u) for u in table["user_id"].to_pylist()]
+    return table.set_column(at, "user_id", pa.array(users, pa.string()))
 
 
 def _card(

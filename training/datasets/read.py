@@ -5,9 +5,9 @@ A set is a folder `paths.state/datasets/<name>/<version>/` with `train.parquet`,
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -94,6 +94,10 @@ class RankerRows:
     numeric: npt.NDArray[np.float32]
     """[n, 10] as served."""
 
+    def take(self, index: npt.NDArray[Any]) -> Self:
+        """Return the rows at `index` (numbers or a mask)."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RankerSet:
@@ -117,6 +121,18 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{folder} holds no readable {CARD} ({e}); run `python -m training.datasets`"
         ) from e
     return card
+
+
+def find_set(root: Path, dataset_hash: str) -> Path | None:
+    """Return the folder of the set below `root` with this hash, None where it is no longer on disk."""
+    for path in sorted(root.glob(f"*/{CARD}")):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if found.get("hash") == dataset_hash:
+            return path.parent
+    return None
 
 
 def read_ranker(folder: Path) -> RankerSet:

@@ -4,6 +4,7 @@ The order that makes a kill harmless: a set is published whole, then the ledger 
 same `now` over the same log publishes the same bytes, and finds what an earlier one had published already.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,16 +19,18 @@ from naviyam import versions
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
 from naviyam.dialogue.sqlite_state import read_profiles
-from naviyam.errors import InputError
+from naviyam.errors import ArtifactError, InputError
 from naviyam.feedback.query import Views, reading
+from naviyam.feedback.reader import read_tombstones
 from naviyam.feedback.store import EventStore
 from naviyam.learning.texts import nlg_sample, nlu_sample
 from naviyam.learning.used import UsedLedger
-from naviyam.request import UserProfile
 from naviyam.settings import Settings
+from training.datasets.absent import Absent, silent_users
 from training.datasets.audit import audit, foreign_models
 from training.datasets.publish import Published, Skipped, find, publish
 from training.datasets.ranker import make_ranker, new_answers
+from training.datasets.read import find_set, read_card
 from training.datasets.texts import TextSamples, make_talk_set, make_tone_set
 from training.datasets.window import Window
 
@@ -68,23 +71,18 @@ def open_sources(settings: Settings, now: datetime) -> Sources:
     folder = versions.current(settings.paths.catalog)
     catalog = Catalog.load(folder)
     behavior = Behavior.load(folder, catalog)
-    silent = silent_users(behavior, read_profiles(settings.paths.state / "profiles.db"))
+    store = EventStore.of(settings)
+    said = read_profiles(settings.paths.state / "profiles.db")
+    absent = Absent(forgotten=read_tombstones(store), silent=silent_users(behavior, said))
     return Sources(
         settings=settings,
-        store=EventStore.of(settings),
+        store=store,
         catalog=catalog,
         behavior=behavior,
-        window=Window(now=now.astimezone(UTC), options=settings.learning, silent=silent),
+        window=Window(now=now.astimezone(UTC), options=settings.learning, absent=absent),
         version=versions.version_name(now),
         ledger=UsedLedger(settings.paths.state / "datasets"),
     )
-
-
-def silent_users(behavior: Behavior, said: Mapping[str, UserProfile]) -> frozenset[str]:
-    """Return who agreed to nothing: by a profile that was set here, else by the catalogue's."""
-    known = dict(zip(behavior.user_ids, behavior.consent.tolist(), strict=True))
-    known |= {user: profile.consent for user, profile in said.items()}
-    return frozenset(user for user, agreed in known.items() if not agreed)
 
 
 def make_sets(
@@ -136,9 +134,14 @@ def _enough(sources: Sources, samples: TextSamples) -> Made:
 
 
 def _ranker(sources: Sources, views: Views) -> Made:
-    foreign = foreign_models(sources.settings.paths.models / "ranker")
+    models = sources.settings.paths.models / "ranker"
     samples = make_ranker(
-        views, sources.window, sources.catalog, seed=sources.settings.seed, foreign_models=foreign
+        views,
+        sources.window,
+        sources.catalog,
+        seed=sources.settings.seed,
+        foreign_models=foreign_models(models),
+        not_before=champions_cut(models, sources.root / "ranker"),
     )
     fresh = new_answers(samples, sources.ledger.before("ranker", sources.version))
     made = _checked(sources, samples.parts, samples.card)
@@ -148,6 +151,18 @@ def _ranker(sources: Sources, views: Views) -> Made:
         return Skipped("nothing was chosen since the last set; all answers of the window are in it")
     skew = audit(views, sources.settings, samples.parts, seed=sources.settings.seed)
     return made[0], {**made[1], "new_answers": fresh, "skew": skew}
+
+
+def champions_cut(models: Path, sets: Path) -> int:
+    """Return the cut of the set that the serving ranker learned from, 0 where there is none or it does not say."""
+    if versions.current_version(models) is None:
+        return 0
+    try:
+        card = json.loads((versions.current(models) / "model.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise ArtifactError(f"the serving ranker in {models} has no readable card ({e})") from e
+    folder = find_set(sets, str(card.get("dataset_hash")))
+    return 0 if folder is None else int(read_card(folder).get("cut_us", 0))
 
 
 def _checked(sources: Sources, parts: Parts, card: Mapping[str, Any]) -> Made:

@@ -13,15 +13,21 @@ import pyarrow.compute as pc
 from naviyam.feedback.query import Views
 from naviyam.learning.impressions import Chosen, Impressions
 from naviyam.settings import Learning
+from training.datasets.absent import Absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """Answers of the last days up to `now`, and their feedback up to `now`. `silent` users agreed to nothing."""
+    """Answers of the last days up to `now`, and their feedback up to `now`; nothing of the absent may be learned."""
 
     now: datetime
     options: Learning
-    silent: frozenset[str]
+    absent: Absent
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """Return who agreed to nothing."""
+        return self.absent.silent
 
     @property
     def since(self) -> datetime:
@@ -70,7 +76,6 @@ def read_shown(views: Views, window: Window, *, wide: int, numeric: int) -> Show
         f"f AS ({window.feedback()}) "
         "SELECT a.interaction_id AS answer, a.user_id AS user, a.s.shop_id AS shop, "
         "epoch_us(a.recorded_at) AS time, a.s.rank AS rank, a.s.score AS score, "
-        "coalesce(a.s.propensity, 1.0) AS propensity, "
         f"coalesce(len(a.s.wide) = {wide} AND len(a.s.numeric) = {numeric}, false) AS whole, "
         "coalesce(max(f.weight), 0.0) AS chosen, "
         "coalesce(max(epoch_us(f.recorded_at)) FILTER (f.weight > 0), 0) AS chosen_at "
@@ -90,7 +95,6 @@ def read_shown(views: Views, window: Window, *, wide: int, numeric: int) -> Show
             time=table["time"].to_numpy(),
             rank=table["rank"].to_numpy().astype(np.int32),
             score=table["score"].to_numpy().astype(np.float32),
-            propensity=table["propensity"].to_numpy().astype(np.float32),
             chosen=table["chosen"].to_numpy().astype(np.float32),
             chosen_at=table["chosen_at"].to_numpy(),
         ),

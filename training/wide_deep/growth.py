@@ -1,4 +1,4 @@
-"""A ranker's weights for more users, shops and brands than it was trained with. No loop, no files."""
+"""A ranker's weights for other users, shops and brands than it was trained with. No loop, no files."""
 
 from collections.abc import Mapping
 
@@ -10,6 +10,14 @@ from naviyam.features.vocabulary import KINDS, UNKNOWN_ROW, Vocabulary
 from naviyam.ranker.artifact import F32
 
 TABLES = {"users": "user.weight", "shops": "shop.weight", "brands": "brand.weight"}
+
+
+def kept_tensors(
+    tensors: Mapping[str, F32], before: Vocabulary, kept: Vocabulary
+) -> dict[str, F32]:
+    """Return the weights without the rows of users that `kept` lacks; nobody else's score changes."""
+    rows = [UNKNOWN_ROW, *before.rows("users", kept.users).tolist()]
+    return {**tensors, TABLES["users"]: tensors[TABLES["users"]][rows]}
 
 
 def grown_tensors(

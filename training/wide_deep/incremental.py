@@ -1,7 +1,8 @@
 """A ranker that goes on learning: the parent's weights, grown for new ids, and the latest logged answers.
 
 Cross rates stay the parent's: the logged features were made with them. A share of the parent's own samples is learned
-again, and the figures on its held-out part stand beside the new ones.
+again, and the figures on its held-out part stand beside the new ones. Who asked to be forgotten or agreed to nothing is in
+neither, and has no row in the vocabulary any more.
 """
 
 import math
@@ -22,13 +23,15 @@ from naviyam.evaluation.ranking import (
 )
 from naviyam.features.build import Features
 from naviyam.features.tables import FeatureTables
+from naviyam.features.vocabulary import Vocabulary
 from naviyam.ranker.artifact import Artifact, load_artifact
 from naviyam.ranker.forward import logits, probabilities
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
+from training.datasets.absent import Absent, read_absent
 from training.datasets.read import RankerRows, RankerSet, read_ranker
 from training.wide_deep.fit import Fitted, Rates, Task, Trainee, windows_of
-from training.wide_deep.growth import grown_tensors
+from training.wide_deep.growth import grown_tensors, kept_tensors
 from training.wide_deep.logged import Earlier, Queries, earlier_data, rows_of_logged
 from training.wide_deep.loop import by_time, calibrated, log_loss
 from training.wide_deep.output import write_model
@@ -73,22 +76,20 @@ def plan(
         ConfigError: the parent was trained with another encoder, or the data set's part to learn from is empty.
     """
     encoder = encoder or load_encoder(settings.retrieval)
-    logged, artifact = read_ranker(data), load_artifact(parent)
+    artifact = load_artifact(parent)
+    logged, earlier, before = _present(settings, data, artifact)
     _check(artifact, encoder, logged, data)
-    before = artifact.tables.vocabulary
     after = before.grown(
         users=logged.train.user_ids.tolist(),
         shops=logged.train.shop_ids.tolist(),
         brands=logged.train.brands.tolist(),
     )
-    root = settings.paths.state / "datasets" / "ranker"
-    earlier = earlier_data(root, artifact.card.dataset_hash, before)
     used = [logged.train, logged.test, *([earlier.train, earlier.test] if earlier else [])]
     queries = Queries.of((q for part in used for q in part.queries.tolist()), encoder)
     rows, late = _parts(rows_of_logged(logged.train, after, queries), logged.train.time)
     options, seed = settings.ranker_training.incremental, settings.ranker_training.seed
     replayed = 0
-    if earlier is not None and options.replay_share > 0:
+    if earlier is not None and len(earlier.train.label) and options.replay_share > 0:
         most = round(len(rows) * options.replay_share / (1 - options.replay_share))
         old = _replayed(earlier, most, seed)
         old_rows, old_late = _parts(rows_of_logged(old, after, queries), old.time)
@@ -105,7 +106,9 @@ def plan(
             late=late,
             mean_weight=float(rows.weight.mean()),
             rates=rates_of(settings, threads=threads),
-            start=grown_tensors(artifact.tensors, before, after),
+            start=grown_tensors(
+                kept_tensors(artifact.tensors, artifact.tables.vocabulary, before), before, after
+            ),
         ),
         rows=rows,
         parent=artifact,
@@ -143,7 +146,7 @@ def finish(plan: Plan, fitted: Fitted, out: Path, *, code_version: str) -> dict[
         "validation_loss": round(min(fitted.validation, default=math.inf), 4),
         "rows": {"new": len(plan.rows) - plan.replayed, "replayed": plan.replayed},
         "new_ids": {
-            kind: plan.tables.vocabulary.size(kind) - plan.parent.tables.vocabulary.size(kind)
+            kind: len(plan.tables.vocabulary.new(kind, plan.parent.tables.vocabulary))
             for kind in ("users", "shops", "brands")
         },
     }
@@ -177,6 +180,36 @@ def finish(plan: Plan, fitted: Fitted, out: Path, *, code_version: str) -> dict[
     }
 
 
+def _present(
+    settings: Settings, data: Path, artifact: Artifact
+) -> tuple[RankerSet, Earlier | None, Vocabulary]:
+    """Return the data set, the parent's and the parent's vocabulary, all without the absent."""
+    absent, logged = read_absent(settings), read_ranker(data)
+    known = artifact.tables.vocabulary
+    root = settings.paths.state / "datasets" / "ranker"
+    earlier = earlier_data(root, artifact.card.dataset_hash, known)
+    known = known.without(absent.left(known.users, earlier and earlier.until()))
+    logged = replace(
+        logged, train=_allowed(logged.train, absent), test=_allowed(logged.test, absent)
+    )
+    if earlier is not None:
+        earlier = replace(
+            earlier,
+            train=_before(_allowed(earlier.train, absent), int(logged.card.get("cut_us", 0))),
+            test=_allowed(earlier.test, absent),
+        )
+    return logged, earlier, known
+
+
+def _allowed(rows: RankerRows, absent: Absent) -> RankerRows:
+    return rows.take(absent.allows(rows.user_ids, rows.time))
+
+
+def _before(rows: RankerRows, cut_us: int) -> RankerRows:
+    """Return what surely lies before the cut of the new set, whose later part is to judge; all without a cut."""
+    return rows.take((rows.time + 1) * 1_000_000 <= cut_us) if cut_us else rows
+
+
 def _check(artifact: Artifact, encoder: Encoder, logged: RankerSet, data: Path) -> None:
     card = artifact.card
     if (card.encoder, card.encoder_dimension) != (encoder.name, encoder.dimension):
@@ -199,9 +232,7 @@ def _parts(rows: Rows, time: npt.NDArray[np.int64]) -> tuple[Rows, Rows]:
 def _replayed(earlier: Earlier, most: int, seed: int) -> RankerRows:
     """Return at most so many of the parent's training rows, drawn by the seed, in their order."""
     n = len(earlier.train.label)
-    chosen = np.sort(np.random.default_rng(seed).permutation(n)[:most])
-    fields = RankerRows.__dataclass_fields__
-    return RankerRows(**{name: getattr(earlier.train, name)[chosen] for name in fields})
+    return earlier.train.take(np.sort(np.random.default_rng(seed).permutation(n)[:most]))
 
 
 def _mixed(rows: Rows, seed: int) -> Rows:

@@ -1,6 +1,5 @@
 """Logged answers, and what the parent learned from, as rows of one vocabulary. No torch, no loop."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from naviyam.features.vocabulary import KINDS, UNKNOWN_ROW, Vocabulary
 from naviyam.retrieval.encoder import Encoder
-from training.datasets.read import RankerRows, read_card, read_ranker
+from training.datasets.read import RankerRows, find_set, read_card, read_ranker
 from training.wide_deep.rows import F32, Rows
 
 _ENCODED_AT_ONCE = 256
@@ -70,22 +69,20 @@ class Earlier:
     test: RankerRows
     folder: Path
 
+    def until(self) -> float:
+        """Return the time of the last sample in epoch seconds."""
+        return float(max(part.time.max(initial=0) for part in (self.train, self.test)))
+
 
 def earlier_data(root: Path, dataset_hash: str, parent: Vocabulary) -> Earlier | None:
     """Return the data set below `root` that a parent was trained on, None where it is no longer on disk."""
-    for card_path in sorted(root.glob("*/card.json")):
-        try:
-            found = json.loads(card_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if found.get("hash") != dataset_hash:
-            continue
-        folder = card_path.parent
-        if (folder / "samples.parquet").is_file():
-            return _initial(folder, parent)
-        ranker = read_ranker(folder)
-        return Earlier(train=ranker.train, test=ranker.test, folder=folder)
-    return None
+    folder = find_set(root, dataset_hash)
+    if folder is None:
+        return None
+    if (folder / "samples.parquet").is_file():
+        return _initial(folder, parent)
+    ranker = read_ranker(folder)
+    return Earlier(train=ranker.train, test=ranker.test, folder=folder)
 
 
 def _initial(folder: Path, parent: Vocabulary) -> Earlier:
