@@ -412,8 +412,9 @@ class Safety(Section):
     attack_threshold: float = Field(0.30, gt=0, le=1)
     hunger_threshold: float = Field(0.40, gt=0, le=1)
     hurt_threshold: float = Field(0.30, gt=0, le=1)
-    self_harm_threshold: float = Field(0.40, gt=0, le=1)
-    """These three for under 0.5 % false alarms on the food talk of the development sets of understanding."""
+    self_harm_threshold: float = Field(0.35, gt=0, le=1)
+    """These three for under 0.5 % false alarms on the food talk of the development sets of understanding, and none on those
+    of calm talk: the lowest that cost nothing there, since a quiet call that is missed is worse."""
 
     least_letters: int = Field(3, ge=0)
     """Shorter messages are the rules' alone: two letters (밥) say too little to weigh."""

@@ -66,6 +66,19 @@ def offends(verdict: InputVerdict) -> bool:
     return verdict.kind != "ok"
 
 
+def measure_calm(rows: Sequence[Row], judge: Judge) -> dict[str, Any]:
+    """Return the share of ordinary messages that were caught, of all and by the kind of talk that `note` names."""
+    by_note: dict[str, list[bool]] = {}
+    for row in rows:
+        by_note.setdefault(str(row["note"]), []).append(judge(row["text"]))
+    every = [hit for hits in by_note.values() for hit in hits]
+    return {
+        "messages": len(every),
+        "false_alarms": _share(every),
+        **{f"false_alarms_{note}": _share(hits) for note, hits in sorted(by_note.items())},
+    }
+
+
 def measure_help(rows: Sequence[Row], judge: Help) -> dict[str, Any]:
     """Return recall of calls for help (any kind counts), of each kind, of the right kind, and false alarms.
 

@@ -100,7 +100,7 @@ def _hurt(here: Signs, together: Signs) -> bool:
         and here & {"again", "drunk", "avoids", "afraid"}
     ):
         return True
-    return "pleads" in here and not {"laughs", "play", "food_wish"} & together
+    return bool({"pleads", "only_help"} & here) and not {"laughs", "play", "food_wish"} & together
 
 
 def _hunger(here: Signs, before: Signs, together: Signs) -> bool:

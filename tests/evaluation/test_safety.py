@@ -39,6 +39,13 @@ def test_help_is_measured_over_turns_and_calm_ones_apart() -> None:
     assert safety.measure_help(rows, safety.last_turn_only(judge))["recall"] == 0.5
 
 
+def test_ordinary_talk_is_measured_by_its_kind() -> None:
+    rows = [{"text": "가", "note": "a"}, {"text": "나", "note": "a"}, {"text": "다", "note": "b"}]
+    found = safety.measure_calm(rows, lambda text: text == "가")
+    assert (found["messages"], found["false_alarms"]) == (3, 0.3333)
+    assert (found["false_alarms_a"], found["false_alarms_b"]) == (0.5, 0.0)
+
+
 def test_masking_and_output_are_measured() -> None:
     rows = [{"text": "번호 010-1234-5678", "masked_spans": ["010-1234-5678"]}, {"text": "효자로 맛집", "masked_spans": []}]  # fmt: skip
     found = safety.measure_masking(rows)

@@ -4,9 +4,11 @@ import numpy as np
 
 from naviyam.evaluation.safety_data import Sample
 from naviyam.safety.classifier import HEADS, Classifier
+from naviyam.text.easy import STIGMA_WORDS
 from training.safety.data import own_samples
 from training.safety.loop import Options, featurise, logits, train
-from training.safety.run import assemble, save
+from training.safety.ordinary import ordinary_talk
+from training.safety.run import assemble, measured_calm, save
 
 
 class Numbers:
@@ -37,6 +39,22 @@ def test_own_messages_are_varied_and_labelled() -> None:
     samples = own_samples()
     assert {s.label for s in samples} == {"hunger", "hurt", "self_harm", "calm", "attack", "alcohol", "safe", "rude"}  # fmt: skip
     assert len({s.text for s in samples}) == len(samples) > 1_000
+
+
+def test_ordinary_talk_is_seeded_and_each_flow_is_in_it() -> None:
+    talk = [s.text for s in ordinary_talk(7)]
+    assert talk == [s.text for s in ordinary_talk(7)] != [s.text for s in ordinary_talk(8)]
+    assert len(set(talk)) == len(talk) > 1_000
+    for part in ("주소", "알레르기", "ㅎㅇ", "굶", "잔액"):
+        assert any(part in t for t in talk)
+    assert not any(word in t for word in STIGMA_WORDS for t in talk)
+
+
+def test_ordinary_talk_teaches_every_head_and_what_is_measured_is_known() -> None:
+    taught = assemble(ordinary_talk(7)[:5])
+    assert (taught.weight > 0).all()
+    assert (taught.target == 0).all()
+    assert {"첫번째주소알려줘", "버섯극혐"} < measured_calm()
 
 
 def test_clean_talk_that_the_rules_hear_as_a_call_for_help_teaches_no_help_head() -> None:

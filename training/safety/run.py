@@ -19,6 +19,7 @@ from naviyam.evaluation.safety_data import (
     part_of,
     public_samples,
 )
+from naviyam.evaluation.safety_sets import load_safety_set
 from naviyam.request import CATEGORIES
 from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embedder, Weights
 from naviyam.safety.screen import seeks_help
@@ -28,6 +29,8 @@ from training.artifact import write_model
 from training.lora.questions import make_question
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
+from training.safety.ordinary import SOURCE as ORDINARY
+from training.safety.ordinary import ordinary_talk
 
 FOOD_QUESTIONS = 1_500
 BARE = (
@@ -85,7 +88,7 @@ def _weight(sample: Sample, head: str, *, calls: bool) -> float:
         )
     if sample.source == "bad_words" or calls:
         return 0.0
-    return _FOOD if sample.source == "food" else _ELSEWHERE
+    return _FOOD if sample.source in ("food", ORDINARY) else _ELSEWHERE
 
 
 def food_questions(seed: int) -> list[Sample]:
@@ -94,6 +97,12 @@ def food_questions(seed: int) -> list[Sample]:
     found = {make_question(rng).text.replace("{s}", "우리분식") for _ in range(FOOD_QUESTIONS)}
     found |= {*DISHES, *CATEGORIES, *BARE}
     return [Sample(text=t, source="food", label="clean") for t in sorted(found)]
+
+
+def measured_calm() -> frozenset[str]:
+    """Return the messages of the calm set, without spaces: parts put together may happen to make one of them."""
+    splits = load_safety_set("calm").splits.values()
+    return frozenset(str(row["text"]).replace(" ", "") for rows in splits for row in rows)
 
 
 def run(
@@ -110,8 +119,14 @@ def run(
         for part in ("train", "threshold", "report")
     }
     clean = [s.text for s in parts["train"] if s.label == "clean"]
+    ours = [*own_samples(), *food_questions(seed), *ordinary_talk(seed)]
+    held_out = measured_calm()
     taught = assemble(
-        [*parts["train"], *own_samples(), *bad_terms(data, clean), *food_questions(seed)]
+        [
+            *parts["train"],
+            *bad_terms(data, clean),
+            *(s for s in ours if s.text.replace(" ", "") not in held_out),
+        ]
     )
     matrix = featurise([s.text for s in taught.samples], embedder)
     weights = train(matrix, taught.target, taught.weight, options)

@@ -83,7 +83,8 @@ def _hand_written(judges: Judges) -> Section:
     figures: dict[str, Any] = {}
     sets: dict[str, str] = {}
     notes = [
-        "help, help_turns, attack, rude, personal: dev was looked at while rules were written, test was not; another author wrote both."
+        "help, help_turns, attack, rude, personal: dev was looked at while rules were written, test was not; another author wrote both.",
+        "calm: ordinary messages of the core flows, a development set alone: thresholds were chosen with it, nothing learned from it.",
     ]
     tables: list[Table] = []
     for name, measure in _MEASURES.items():
@@ -135,6 +136,13 @@ def _rude(judges: Judges, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return compare(*_split(rows), judges.offence())
 
 
+def _calm(judges: Judges, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    from naviyam.evaluation.safety import measure_calm
+
+    found = judges.offence()
+    return {name: measure_calm(rows, found[name]) for name in ("rules", "both") if name in found}
+
+
 def _personal(judges: Judges, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     from naviyam.evaluation.safety import measure_masking
 
@@ -147,6 +155,7 @@ _MEASURES: Mapping[str, Callable[[Judges, Sequence[Mapping[str, Any]]], dict[str
     "attack": _attack,
     "rude": _rude,
     "personal": _personal,
+    "calm": _calm,
 }
 
 
