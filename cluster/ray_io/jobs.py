@@ -7,13 +7,12 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ray.job_submission import JobStatus, JobSubmissionClient
+from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from naviyam.errors import NaviyamError
 
@@ -50,13 +49,14 @@ class JobRunner:
             JobFailedError: it ended with an error of its own, or the cluster lost it `attempts` times.
         """
         result = (folder / "results" / f"{step}.json").resolve()
+        stem = f"{folder.name}-{step}".replace(" ", "_")
         words = ""
-        for attempt in range(1, self.attempts + 1):
+        for _ in range(self.attempts):
             if result.is_file():
                 break
-            job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
-            submit = partial(self._submit, job, step, result, [module, *arguments])
-            self._asked(submit)
+            job = self._asked(lambda client: next_job(stem, client.list_jobs()))
+            self.submit(job, result, module, arguments, metadata={"step": step})
+            self.say(f"  {step}: job {job}")
             code, words = self._wait(job)
             if code == _PROGRAM_FAILED:
                 raise JobFailedError(f"job {job} failed:\n{words}")
@@ -65,25 +65,31 @@ class JobRunner:
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return found
 
-    def _submit(
+    def submit(
         self,
         job: str,
-        step: str,
         result: Path,
-        program: Sequence[str],
-        client: JobSubmissionClient,
-    ) -> None:
-        if any(found.submission_id == job for found in client.list_jobs()):
-            return
-        command = [sys.executable, "-m", "cluster.programs", str(result), *program]
-        client.submit_job(
-            entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
-            submission_id=job,
-            runtime_env={"env_vars": dict(self.environ)},
-            metadata={"step": step, "result": str(result)},
-            entrypoint_num_cpus=0,
-        )
-        self.say(f"  {step}: job {job}")
+        module: str,
+        arguments: Sequence[str],
+        *,
+        metadata: Mapping[str, str],
+    ) -> str:
+        """Begin a program as the job `job` that leaves `result`, and return its name at once; a known name is not begun again."""
+        program = [sys.executable, "-m", "cluster.programs", str(result), module, *arguments]
+
+        def begin(client: JobSubmissionClient) -> None:
+            if any(found.submission_id == job for found in client.list_jobs()):
+                return
+            client.submit_job(
+                entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(program)}",
+                submission_id=job,
+                runtime_env={"env_vars": dict(self.environ)},
+                metadata={**metadata, "result": str(result)},
+                entrypoint_num_cpus=0,
+            )
+
+        self._asked(begin)
+        return job
 
     def _wait(self, job: str) -> tuple[int | None, str]:
         """Wait until a job has ended; return its exit code, None where it was lost, and its last words."""
@@ -114,3 +120,15 @@ class JobRunner:
                         f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"
                     ) from e
                 time.sleep(self.poll_s)
+
+
+def next_job(stem: str, jobs: Iterable[JobDetails]) -> str:
+    """Return the job of a step to wait for: the one that runs, else a new one after those that ended."""
+    ended = 0
+    for found in jobs:
+        head, _, number = (found.submission_id or "").rpartition("-")
+        if head == stem and number.isdigit():
+            if not found.status.is_terminal():
+                return f"{stem}-{number}"
+            ended = max(ended, int(number))
+    return f"{stem}-{ended + 1}"
