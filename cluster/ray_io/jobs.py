@@ -7,14 +7,13 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ray.job_submission import JobStatus, JobSubmissionClient
+from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
 from cluster.programs import SAID_WHY, ProgramError
 from naviyam.errors import NaviyamError
@@ -50,37 +49,47 @@ class JobRunner:
             JobFailedError: the cluster lost it `attempts` times, or does not answer.
         """
         result = (folder / "results" / f"{step}.json").resolve()
-        begun, words = 0, ""
-        for number in count(1):
+        stem = f"{folder.name}-{step}".replace(" ", "_")
+        words = ""
+        for _ in range(self.attempts):
             if result.is_file():
                 break
-            job = f"{folder.name}-{step}-{number}"
-            status = self._asked(partial(_status, job))
-            if status is not None and status.is_terminal():
-                continue  # an attempt that is over left no result
-            if status is None:
-                if begun == self.attempts:
-                    raise JobFailedError(f"step {step} was lost {begun} times:\n{words}")
-                begun += 1
-                self._asked(partial(self._submit, job, result, [module, *arguments]))
-                self.say(f"  {step}: job {job}")
+            job = self._asked(lambda client: next_job(stem, client.list_jobs()))
+            self.submit(job, result, module, arguments, metadata={"step": step})
+            self.say(f"  {step}: job {job}")
             code, words = self._wait(job)
             if code == SAID_WHY:
                 raise ProgramError(f"job {job} failed:\n{words}", code=code)
+        if not result.is_file():
+            raise JobFailedError(f"step {step} was lost {self.attempts} times:\n{words}")
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return found
 
-    def _submit(
-        self, job: str, result: Path, program: Sequence[str], client: JobSubmissionClient
-    ) -> None:
-        command = [sys.executable, "-m", "cluster.programs", str(result), *program]
-        client.submit_job(
-            entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
-            submission_id=job,
-            runtime_env={"env_vars": dict(self.environ)},
-            metadata={"result": str(result)},
-            entrypoint_num_cpus=0,
-        )
+    def submit(
+        self,
+        job: str,
+        result: Path,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        metadata: Mapping[str, str],
+    ) -> str:
+        """Begin a program as the job `job` that leaves `result`, and return its name at once; a known name is not begun again."""
+        program = [sys.executable, "-m", "cluster.programs", str(result), module, *arguments]
+
+        def begin(client: JobSubmissionClient) -> None:
+            if any(found.submission_id == job for found in client.list_jobs()):
+                return
+            client.submit_job(
+                entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(program)}",
+                submission_id=job,
+                runtime_env={"env_vars": dict(self.environ)},
+                metadata={**metadata, "result": str(result)},
+                entrypoint_num_cpus=0,
+            )
+
+        self._asked(begin)
+        return job
 
     def _wait(self, job: str) -> tuple[int | None, str]:
         """Wait until a job has ended; return its exit code, None where it was lost, and its last words."""
@@ -114,6 +123,18 @@ class JobRunner:
                         f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"
                     ) from e
                 time.sleep(self.poll_s)
+
+
+def next_job(stem: str, jobs: Iterable[JobDetails]) -> str:
+    """Return the job of a step to wait for: the one that runs, else a new one after those that ended."""
+    ended = 0
+    for found in jobs:
+        head, _, number = (found.submission_id or "").rpartition("-")
+        if head == stem and number.isdigit():
+            if not found.status.is_terminal():
+                return f"{stem}-{number}"
+            ended = max(ended, int(number))
+    return f"{stem}-{ended + 1}"
 
 
 def _status(job: str, client: JobSubmissionClient) -> JobStatus | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cluster.registry.kinds import kinds
+from cluster.registry.kinds import Kind, kinds
 from cluster.registry.memory_registry import MemoryRecords
 from cluster.registry.registry import Registry
 from naviyam import versions
@@ -85,7 +85,9 @@ class World:
     @property
     def registry(self) -> Registry:
         """A registry as a new process opens it."""
-        return Registry(self.records, kinds(self.settings), self.clock)
+        adapters = self.settings.paths.models / "nlg"
+        nlg = Kind(kind="lora", root=adapters, check=lambda folder: None)
+        return Registry(self.records, {**kinds(self.settings), "nlg": nlg}, self.clock)
 
     @property
     def runner(self) -> InProcessRunner:

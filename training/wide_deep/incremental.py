@@ -188,7 +188,7 @@ def _present(
     known = artifact.tables.vocabulary
     root = settings.paths.state / "datasets" / "ranker"
     earlier = earlier_data(root, artifact.card.dataset_hash, known)
-    known = known.without(absent.left(known.users, earlier and earlier.until()))
+    known = known.without(absent.left(known.users, None if earlier is None else earlier.until()))
     logged = replace(
         logged, train=_allowed(logged.train, absent), test=_allowed(logged.test, absent)
     )
