@@ -1,7 +1,7 @@
 """Two rankers on the same held-out choices: every metric of `ranking`, and of each difference a paired interval by user.
 
 One list is one user's: all that was shown to the user in the held-out time, in the order of the scores; relevant is what
-the user chose. Answers hold three shops, so that within one answer precision@5 and recall@10 could not differ.
+the user chose; in NDCG a choice counts one over the chance that its place was looked at. Answers hold three shops, so that within one answer precision@5 and recall@10 could not differ.
 numpy only; scores come in, no model.
 """
 
@@ -33,6 +33,8 @@ class Choices:
     item: npt.NDArray[np.integer[Any]]
     kind: npt.NDArray[np.integer[Any]]
     catalog_size: int
+    gain: F64 | None = None
+    """What a choice is worth in NDCG: one over the chance that it was looked at; None: 1."""
 
     def __post_init__(self) -> None:
         if not self.relevant.any() or self.relevant.all():
@@ -75,7 +77,14 @@ def compare(
 def ndcg_by_user(scores: F64, choices: Choices) -> tuple[F64, npt.NDArray[np.bool_]]:
     """Return NDCG@5 of every user in the order of `np.unique(user)`, and which have something relevant."""
     lists = ranking.put_in_order(scores, choices.relevant, choices.user)
-    return np.asarray(ranking.ndcg_values(lists, 5), np.float64), lists.total_relevant > 0
+    return _ndcg(lists, choices), lists.total_relevant > 0
+
+
+def _ndcg(lists: ranking.RankedLists, choices: Choices) -> F64:
+    if choices.gain is None:
+        return np.asarray(ranking.ndcg_values(lists, 5), np.float64)
+    ideal = ranking.put_in_order(choices.gain * choices.relevant, choices.relevant, choices.user)
+    return np.asarray(ranking.weighted_ndcg_values(lists, ideal, choices.gain, 5), np.float64)
 
 
 def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64]:
@@ -88,7 +97,7 @@ def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64
     return {
         "precision_at_5": by_user.means(_floats(ranking.hits(lists, 5) / 5), chose),
         "recall_at_10": by_user.means(_floats(ranking.hits(lists, 10) / total), chose),
-        "ndcg_at_5": by_user.means(_floats(ranking.ndcg_values(lists, 5)), chose),
+        "ndcg_at_5": by_user.means(_ndcg(lists, choices), chose),
         "auc": _auc(scores, choices.relevant, drawn),
         "calibration_error": _calibration(scores, choices.relevant, drawn),
         "diversity_at_5": by_user.means(_floats(diversity), has_pair),

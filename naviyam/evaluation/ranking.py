@@ -109,6 +109,29 @@ def ndcg_values(lists: RankedLists, k: int) -> Floats:
     return values
 
 
+def weighted_ndcg_values(lists: RankedLists, ideal: RankedLists, gains: Floats, k: int) -> Floats:
+    """Return NDCG@k of every group where a relevant row is worth its gain and not 1.
+
+    With gains of one over the chance that somebody looked, this estimates the NDCG of choices made by somebody who looks
+    everywhere (Joachims, Swaminathan and Schnabel 2017): else the order that served wins by having served.
+
+    Args:
+        lists: the order that is judged.
+        ideal: the same rows, the greatest gain first.
+        gains: per row [n] in input order; what is not relevant counts 0.
+        k: places that count.
+    """
+    values: Floats = _dcg(lists, gains, k) / np.maximum(_dcg(ideal, gains, k), 1e-12)
+    return values
+
+
+def _dcg(lists: RankedLists, gains: Floats, k: int) -> Floats:
+    counted = lists.relevant & (lists.position < k)
+    worth = gains[lists.row[counted]] / np.log2(lists.position[counted] + 2)
+    groups = len(lists.total_relevant)
+    return np.asarray(np.bincount(lists.group[counted], worth, groups), np.float64)
+
+
 def coverage_at_k(lists: RankedLists, items: Ints, k: int, *, catalog_size: int) -> float:
     """Return the share of the catalogue that appears in some group's first k. `items` [n] in input order."""
     return len(np.unique(items[lists.row[lists.position < k]])) / max(catalog_size, 1)

@@ -120,3 +120,21 @@ def test_the_table_shows_every_ranker_and_a_dash_where_there_are_no_probabilitie
     assert text.count("\n") == 2
     assert " -" in text
     assert ranking.table({}) == ""
+
+
+def test_a_choice_at_a_place_that_few_look_at_is_worth_more():
+    scores = np.array([0.9, 0.5, 0.1])
+    relevant = np.array([True, False, True])
+    user = np.zeros(3, np.int64)
+    plain = ranking.ndcg_values(ranking.put_in_order(scores, relevant, user), 5)
+    for gains, better in ((np.array([1.0, 1.0, 1.0]), False), (np.array([1.0, 1.0, 3.0]), True)):
+        ideal = ranking.put_in_order(gains * relevant, relevant, user)
+        served, turned = (
+            ranking.weighted_ndcg_values(
+                ranking.put_in_order(order, relevant, user), ideal, gains, 5
+            )
+            for order in (scores, scores[::-1])
+        )
+        assert (turned > served).all() == better
+        if not better:
+            assert served == pytest.approx(plain)

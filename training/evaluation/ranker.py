@@ -57,7 +57,7 @@ def evaluate(
     }
     logged = _logged(rows)
     scores = {name: chances(model, logged, encoder) for name, model in models.items()}
-    choices = _choices(rows, catalog)
+    choices = _choices(rows, catalog, limit=settings.learning.max_position_weight)
     draws, seed = settings.evaluation.draws, settings.seed
     pair = compare(scores["candidate"], scores["champion"], choices, draws=draws, seed=seed)
     return {
@@ -114,13 +114,14 @@ def _logged(rows: RankerRows) -> Logged:
     )
 
 
-def _choices(rows: RankerRows, catalog: Catalog) -> Choices:
+def _choices(rows: RankerRows, catalog: Catalog, *, limit: float) -> Choices:
     return Choices(
         relevant=rows.label > 0,
         user=_codes(rows.user_ids),
         item=_codes(rows.shop_ids),
         kind=rows.category,
         catalog_size=catalog.size,
+        gain=np.minimum(1 / np.maximum(rows.examined.astype(np.float64), 1e-6), limit),
     )
 
 
