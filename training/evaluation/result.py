@@ -2,10 +2,11 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from naviyam.durable import replace_file
 
 FILE: Final = "evaluation.json"
 
@@ -26,10 +27,5 @@ def finite(value: Any) -> Any:
 def write_result(candidate: Path, result: Mapping[str, Any]) -> Path:
     """Write the result into the candidate's folder; an earlier one is replaced at once."""
     path = candidate / FILE
-    temporary = candidate / f".{FILE}-{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(result, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replace_file(path, json.dumps(result, ensure_ascii=False, indent=1).encode())
     return path
