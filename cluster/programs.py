@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from naviyam.durable import replace_file
 from naviyam.errors import NaviyamError
 
 SAID_WHY = 1
@@ -83,14 +83,8 @@ def main() -> int:
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write a result durably, beside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(result, file, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a result, whole or not at all."""
+    replace_file(path, json.dumps(result, ensure_ascii=False).encode())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from naviyam.durable import fsync_folder, replace_file
 from naviyam.errors import ConflictError, NotFoundError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,80}")
@@ -55,7 +56,7 @@ def add(root: Path, version: str, write: Callable[[Path], None]) -> Path:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _fsync(root)
+    fsync_folder(root)
     return target
 
 
@@ -74,7 +75,7 @@ def remove(root: Path, version: str) -> bool:
         return False
     trash = root / f".trash-{version}"
     (root / version).rename(trash)
-    _fsync(root)
+    fsync_folder(root)
     shutil.rmtree(trash, ignore_errors=True)
     return True
 
@@ -84,11 +85,7 @@ def set_current(root: Path, version: str) -> None:
     _check(version)
     if not (root / version).is_dir():
         raise NotFoundError(f"no version {version} in {root}; there are: {list_versions(root)}")
-    temporary = root / f".{_POINTER}-{os.getpid()}"
-    temporary.write_text(version, encoding="utf-8")
-    _fsync(temporary)
-    temporary.replace(root / _POINTER)
-    _fsync(root)
+    replace_file(root / _POINTER, version.encode())
 
 
 def current_version(root: Path) -> str | None:
@@ -125,8 +122,5 @@ def _check(version: str) -> None:
 
 
 def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,10 +1,11 @@
 """Writing a trained model: weights first, the card that vouches for them last, each whole or not at all."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from naviyam.durable import replace_file
 
 
 def write_model(
@@ -14,17 +15,6 @@ def write_model(
 
     Killed between the two, the old card stands beside new weights: their digests differ, and loading refuses the pair.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     content = (json.dumps(card[1], ensure_ascii=False, indent=1) + "\n").encode()
     for name, raw in (weights, (card[0], content)):
-        temporary = folder / f".{name}.new"
-        with temporary.open("wb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / name)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        replace_file(folder / name, raw)

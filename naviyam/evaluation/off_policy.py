@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from naviyam.errors import InputError
-from naviyam.evaluation.intervals import Estimate, Resample, estimate_of, paired
+from naviyam.intervals import Estimate, Resample, estimate_of, paired
 
 F64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer[Any]]

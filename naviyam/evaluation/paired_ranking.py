@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from naviyam.errors import InputError
 from naviyam.evaluation import ranking
-from naviyam.evaluation.intervals import Estimate, Resample, paired
+from naviyam.intervals import Estimate, Resample, paired
 
 F64 = npt.NDArray[np.float64]
 

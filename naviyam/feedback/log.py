@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from naviyam.clock import Clock
+from naviyam.durable import fsync_folder
 from naviyam.errors import ConflictError
 from naviyam.feedback.keys import KeyTable
 from naviyam.feedback.schema import KEY_FIELD
 from naviyam.feedback.segments import OPEN_SUFFIX, adopt_abandoned, closed_name, encode
-from naviyam.feedback.storage import fsync_folder
 from naviyam.feedback.store import EventStore
 
 _IDLE_S = 5.0

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from naviyam.durable import fsync_folder
 from naviyam.feedback.schema import KINDS
 from naviyam.feedback.segments import CLOSED_SUFFIX, OPEN_SUFFIX
-from naviyam.feedback.storage import fsync_folder
 from naviyam.feedback.store import EventStore, segment_name
 
 _logger = logging.getLogger(__name__)

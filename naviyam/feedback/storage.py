@@ -9,6 +9,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.fs as pafs
 
+from naviyam.durable import fsync_folder
 from naviyam.errors import ConfigError
 
 _OBJECT_STORES = ("s3", "gcs", "abfs")
@@ -103,15 +104,6 @@ class Storage:
             self.filesystem.delete_file(self.path(name))
             if self._local:
                 fsync_folder(Path(self.path(name)).parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make creations, renames and removals in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_durably(folder: Path, name: str, data: bytes) -> None:

@@ -11,21 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from naviyam.intervals import Estimate, Resample, estimate_of
 from naviyam.simulation.visit import Seen
 
 RESAMPLES: Final = 400
-LEVEL: Final = 0.95
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean and its interval of `LEVEL`."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +58,11 @@ def figures_of(seen: Sequence[Seen], *, seed: int = 0) -> tuple[GroupFigures, ..
 
 def _figures(seen: Sequence[Seen], seed: int) -> GroupFigures:
     users, of = np.unique([s.user for s in seen], return_inverse=True)
-    answers: Floats = np.bincount(of, minlength=len(users)).astype(np.float64)
-    rng = np.random.default_rng(seed)
-    share = np.full(len(users), 1 / len(users))
-    times = rng.multinomial(len(users), share, size=RESAMPLES)
-    figures = {}
-    for name, metric in METRICS.items():
-        total: Floats = np.bincount(
-            of, weights=[metric(s) for s in seen], minlength=len(users)
-        ).astype(np.float64)
-        figures[name] = _estimate(total, answers, times.astype(np.float64))
+    resample = Resample.of(of, draws=RESAMPLES, seed=seed)
+    figures = {
+        name: estimate_of(resample.means(np.array([metric(s) for s in seen], np.float64)))
+        for name, metric in METRICS.items()
+    }
     return GroupFigures(
         route=seen[0].route,
         group=dict(seen[0].group),
@@ -86,11 +70,3 @@ def _figures(seen: Sequence[Seen], seed: int) -> GroupFigures:
         users=len(users),
         figures=figures,
     )
-
-
-def _estimate(total: Floats, answers: Floats, times: Floats) -> Estimate:
-    """Return the ratio of sums, with the percentile interval over users drawn again (`times` [resamples, users])."""
-    drawn: Floats = (times @ total) / (times @ answers)
-    edge = (1 - LEVEL) / 2
-    low, high = np.quantile(drawn, (edge, 1 - edge)).tolist()
-    return Estimate(mean=float(total.sum() / answers.sum()), low=low, high=high)

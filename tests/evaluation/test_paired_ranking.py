@@ -5,8 +5,8 @@ import pytest
 
 from naviyam.errors import InputError
 from naviyam.evaluation import ranking
-from naviyam.evaluation.intervals import Resample, estimate_of, paired
 from naviyam.evaluation.paired_ranking import METRICS, Choices, compare, figures
+from naviyam.intervals import Resample, estimate_of, paired
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from naviyam import versions
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
 from naviyam.evaluation.drafts import MEASURES, judge_draft, offline_score
-from naviyam.evaluation.intervals import Resample, paired
+from naviyam.intervals import Resample, paired
 from naviyam.nlg.brief import WriteRequest
 from naviyam.nlg.prompt import build_prompt
 from naviyam.settings import Evaluation, Settings

@@ -14,8 +14,8 @@ from naviyam import versions
 from naviyam.catalog.gazetteer import Gazetteer
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
-from naviyam.evaluation.intervals import Resample, paired
 from naviyam.evaluation.understanding import SETS, Utterance, UtteranceSet, pairs, score
+from naviyam.intervals import Resample, paired
 from naviyam.nlu.classifier import Classifier
 from naviyam.nlu.layers import LayeredUnderstander
 from naviyam.nlu.replay import replay

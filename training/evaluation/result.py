@@ -5,10 +5,11 @@ Not inside it: a model's content is hashed when it is registered, and a measurem
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from naviyam.durable import replace_file
 
 SUFFIX: Final = ".evaluation.json"
 
@@ -30,10 +31,5 @@ def write_result(candidate: Path, result: Mapping[str, Any]) -> Path:
     """Write the result as `<candidate>.evaluation.json`; an earlier one is replaced at once."""
     folder = candidate.resolve()
     path = folder.with_name(folder.name + SUFFIX)
-    temporary = folder.with_name(f".{folder.name}{SUFFIX}-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(result, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    replace_file(path, json.dumps(result, ensure_ascii=False, indent=1).encode())
     return path
