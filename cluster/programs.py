@@ -10,9 +10,16 @@ from typing import Any
 
 from naviyam.errors import NaviyamError
 
+KILLED = 3
+"""Exit code of `python -m cluster.programs` where a signal ended the program; 1 where it failed by itself."""
+
 
 class ProgramError(NaviyamError, RuntimeError):
     """A program ended with an error; the message holds what it said last."""
+
+
+class ProgramKilledError(ProgramError):
+    """A program was ended by a signal: it said nothing against being run again."""
 
 
 def run_module(
@@ -44,7 +51,8 @@ def run_module(
         code = process.wait()
     if code != 0:
         last = "\n".join(lines[-8:])
-        raise ProgramError(f"{module} ended with {code}:\n{last}")
+        kind = ProgramError if code > 0 else ProgramKilledError
+        raise kind(f"{module} ended with {code}:\n{last}")
     try:
         result: dict[str, Any] = json.loads(lines[-1])
     except (ValueError, IndexError):
@@ -59,7 +67,7 @@ def main() -> int:
         result = run_module(module, arguments, say=lambda line: print(line, flush=True))  # noqa: T201
     except ProgramError as e:
         sys.stderr.write(f"error: {e}\n")
-        return 1
+        return KILLED if isinstance(e, ProgramKilledError) else 1
     write_result(Path(path), result)
     return 0
 

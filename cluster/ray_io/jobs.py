@@ -1,6 +1,7 @@
 """Ray jobs: run a program as one, and find it again after a break. The job's result is a file that it leaves.
 
-Submission is not idempotent in Ray (a second one under the same id is an error), so it is looked for first.
+Submission is not idempotent in Ray (a second one under the same id is an error), so it is looked for first. A job is
+known by the result file in its metadata.
 """
 
 import json
@@ -47,16 +48,16 @@ class JobRunner:
         """Run a program as a job, or adopt the job that runs it already, and wait for its end.
 
         Raises:
-            JobFailedError: it ended with an error of its own, or the cluster lost it `attempts` times.
+            JobFailedError: it ended with an error of its own, or was lost `attempts` times in this call. The next call
+                begins anew.
         """
         result = (folder / "results" / f"{step}.json").resolve()
+        prefix = f"{folder.name}-{step}-".replace(" ", "_")
         words = ""
-        for attempt in range(1, self.attempts + 1):
+        for _ in range(self.attempts):
             if result.is_file():
                 break
-            job = f"{folder.name}-{step}-{attempt}".replace(" ", "_")
-            submit = partial(self._submit, job, step, result, [module, *arguments])
-            self._asked(submit)
+            job = self._asked(partial(self._taken_up, prefix, step, result, [module, *arguments]))
             code, words = self._wait(job)
             if code == _PROGRAM_FAILED:
                 raise JobFailedError(f"job {job} failed:\n{words}")
@@ -65,25 +66,35 @@ class JobRunner:
         found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
         return found
 
-    def _submit(
+    def _taken_up(
         self,
-        job: str,
+        prefix: str,
         step: str,
         result: Path,
         program: Sequence[str],
         client: JobSubmissionClient,
-    ) -> None:
-        if any(found.submission_id == job for found in client.list_jobs()):
-            return
+    ) -> str:
+        """Return the id of the job that works on `result`: one that is under way, else a new one."""
+        metadata = {"step": step, "result": str(result)}
+        begun = [
+            found
+            for found in client.list_jobs()
+            if (found.metadata or {}).get("result") == metadata["result"]
+        ]
+        for found in begun:
+            if not found.status.is_terminal() and found.submission_id:
+                self.say(f"  {step}: goes on as job {found.submission_id}")
+                return found.submission_id
         command = [sys.executable, "-m", "cluster.programs", str(result), *program]
-        client.submit_job(
+        job = client.submit_job(
             entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
-            submission_id=job,
+            submission_id=f"{prefix}{len(begun) + 1}",
             runtime_env={"env_vars": dict(self.environ)},
-            metadata={"step": step, "result": str(result)},
+            metadata=metadata,
             entrypoint_num_cpus=0,
         )
         self.say(f"  {step}: job {job}")
+        return job
 
     def _wait(self, job: str) -> tuple[int | None, str]:
         """Wait until a job has ended; return its exit code, None where it was lost, and its last words."""
@@ -108,7 +119,7 @@ class JobRunner:
         while True:
             try:
                 return question(JobSubmissionClient(self.address))
-            except (ConnectionError, RuntimeError) as e:
+            except (OSError, RuntimeError) as e:  # requests' errors are OSErrors
                 if time.monotonic() > deadline_s:
                     raise JobFailedError(
                         f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"
