@@ -1,7 +1,9 @@
 """Programs of the workloads, run with this interpreter: `python -m training.<what> ...`. Knows them by name only."""
 
+import ctypes
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +14,10 @@ from naviyam.errors import NaviyamError
 
 KILLED = 3
 """Exit code of `python -m cluster.programs` where a signal ended the program; 1 where it failed by itself."""
+
+
+_PR_SET_PDEATHSIG = 1
+"""Of <linux/prctl.h>."""
 
 
 class ProgramError(NaviyamError, RuntimeError):
@@ -36,6 +42,7 @@ def run_module(
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        preexec_fn=_end_with_parent,
     )
     lines: list[str] = []
     assert process.stdout is not None
@@ -58,6 +65,12 @@ def run_module(
     except (ValueError, IndexError):
         return {"output": lines[-1] if lines else ""}
     return result
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when its parent dies: a step that is begun anew must not meet its own ghost."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> int:

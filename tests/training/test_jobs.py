@@ -19,7 +19,7 @@ if what == "refuse":
     sys.exit("too few rows: 3 of 100")
 if what == "kill" and marker.read_text().count("kill") == 1:
     os.kill(os.getppid(), signal.SIGKILL)
-    time.sleep(60)
+    time.sleep(1)
     marker.write_text("the driver's death did not end its program")
 print(json.dumps({"marks": marker.read_text().split()}))
 """
