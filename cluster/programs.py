@@ -1,7 +1,9 @@
 """Programs of the workloads, run with this interpreter: `python -m training.<what> ...`. Knows them by name only."""
 
 import contextlib
+import ctypes
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -16,6 +18,9 @@ SAID_WHY = 1
 
 LOST = 75
 """Exit code of one that something else ended (EX_TEMPFAIL): a signal, a machine without memory."""
+
+_PR_SET_PDEATHSIG = 1
+"""Of <linux/prctl.h>."""
 
 
 class ProgramError(NaviyamError, RuntimeError):
@@ -41,6 +46,7 @@ def run_module(
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        preexec_fn=_end_with_parent,
     )
     lines: list[str] = []
     assert process.stdout is not None
@@ -58,6 +64,12 @@ def run_module(
         last = "\n".join(lines[-8:])
         raise ProgramError(f"{module} ended with {code}:\n{last}", code=code)
     return _result(lines)
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when its parent dies: a step that is begun anew must not meet its own ghost."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _result(lines: Sequence[str]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import ray.train.torch
 from pyarrow.fs import FileSystem
 from torch import nn
 
-from cluster.ray_io.head import find_head
+from cluster.ray_io.head import connect, find_head
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 from training.exchange import Blocks, Exchange, Strategy, read_state, sharded, write_state
@@ -50,7 +50,7 @@ def cluster_of(settings: Settings, environ: Mapping[str, str], *, workers: int) 
     elif environ.get("RAY_ADDRESS"):
         ray.init()
     elif head is not None:
-        ray.init(address=head.gcs)
+        connect(head)
     else:
         cpus = max(os.cpu_count() or 1, int(workers * settings.distributed.cpus_per_worker) + 1)
         ray.init(address="local", num_cpus=cpus, include_dashboard=False)
@@ -117,7 +117,10 @@ def run_workers(
 def forget(settings: Settings, name: str) -> None:
     """Remove a run's checkpoints, once its result is kept elsewhere. Idempotent."""
     filesystem, path = FileSystem.from_uri(storage_of(settings))
-    filesystem.delete_dir_contents(f"{path}/{name}", missing_dir_ok=True)
+    try:
+        filesystem.delete_dir(f"{path}/{name}")
+    except FileNotFoundError:
+        return
 
 
 def exchange_of(strategy: Strategy) -> Exchange:

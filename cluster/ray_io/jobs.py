@@ -117,7 +117,7 @@ class JobRunner:
         while True:
             try:
                 return question(JobSubmissionClient(self.address))
-            except (ConnectionError, RuntimeError) as e:
+            except (OSError, RuntimeError) as e:  # requests' errors are OSErrors
                 if time.monotonic() > deadline_s:
                     raise JobFailedError(
                         f"the cluster at {self.address} did not answer for {self.patience_s:.0f} s: {e}"

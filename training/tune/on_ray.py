@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyarrow.fs import FileSystem
 from ray import tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 from ray.tune.schedulers import ASHAScheduler
 
 from naviyam.settings import Settings
-from training.on_ray import TrainingRunError, storage_of
+from training.on_ray import TrainingRunError, forget, storage_of
 from training.tune.spaces import Between, Space
 from training.tune.studies import Study
 
@@ -51,7 +50,7 @@ def search(settings: Settings, study: Study, *, name: str, samples: int, seed: i
         TrainingRunError: no trial came to a figure; the message holds the first error.
     """
     storage = storage_of(settings)
-    trainable = tune.with_parameters(_trial, study=study)
+    trainable = tune.with_parameters(_trial, study=study.for_trials())
     trainable = tune.with_resources(trainable, {"cpu": settings.distributed.cpus_per_worker})
     path = f"{storage}/{name}"
     tracked = tracking_uri(settings)
@@ -105,8 +104,7 @@ def tracking_uri(settings: Settings) -> str:
 
 def forget_search(settings: Settings, name: str) -> None:
     """Remove a search's files; the tracker keeps its figures. Idempotent."""
-    filesystem, path = FileSystem.from_uri(f"{storage_of(settings)}/{name}")
-    filesystem.delete_dir_contents(path, missing_dir_ok=True)
+    forget(settings, name)
 
 
 def drawn_from(space: Space) -> dict[str, Any]:

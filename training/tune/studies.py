@@ -32,11 +32,18 @@ class Study(Protocol):
     def epochs(self, config: Mapping[str, Any]) -> int:
         """Return how many epochs a trial runs that nobody stops."""
 
+    def for_trials(self) -> "Study":
+        """Return what `trial` needs and no more: it is sent to other processes."""
+
     def trial(self, config: Mapping[str, Any], told: Told) -> None:
         """Train with the hyperparameters of `config`."""
 
     def finish(self, config: Mapping[str, Any], out: Path) -> dict[str, Any]:
         """Train with the best hyperparameters on everything and write the candidate into `out`."""
+
+
+def _only_trials(task: Task, fitted: Fitted, out: Path) -> dict[str, Any]:
+    raise NotImplementedError("a study made by for_trials() finishes nothing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,6 +61,9 @@ class RankerStudy:
 
     def epochs(self, config: Mapping[str, Any]) -> int:
         return self.longest
+
+    def for_trials(self) -> "RankerStudy":
+        return replace(self, complete=_only_trials)
 
     def trial(self, config: Mapping[str, Any], told: Told) -> None:
         task = self._with(config)
@@ -89,6 +99,9 @@ class LoraStudy:
 
     def epochs(self, config: Mapping[str, Any]) -> int:
         return int(config["epochs"])
+
+    def for_trials(self) -> "LoraStudy":
+        return self
 
     def trial(self, config: Mapping[str, Any], told: Told) -> None:
         corpus = self.conversations.corpus
