@@ -212,7 +212,7 @@ def test_late_feedback_on_old_answers_does_not_judge_by_what_the_champion_learne
         world.feedback(f"i{i:02d}", ago=-HOUR)
     answers((90, 91), timedelta(0))
     world.write()
-    told = world.make("ranker", now=NOW + 7 * DAY)["ranker"]
+    told = world.make("ranker", now=NOW + 5 * DAY)["ranker"]
     cut = json.loads((Path(first["folder"]) / "card.json").read_text())["cut_us"]
     learned = {r["interaction_id"] for r in world.rows(first, "train")}
     test = world.rows(told, "test")
