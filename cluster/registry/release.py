@@ -8,21 +8,25 @@ adapters `score` (0 to 1, the offline score), `perplexity`, `grounded`, `safe`; 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from naviyam.settings import Release
 
 Kind = Literal["nlg", "ranker", "nlu"]
 Metrics = Mapping[str, float]
+"""JSON may bring None where there is no number; that counts as not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A paired difference candidate minus champion: its mean and the bounds of its bootstrap interval."""
+    """A paired difference candidate minus champion: its mean and the bounds of its bootstrap interval.
 
-    mean: float
-    low: float
-    high: float
+    None (or nan) is what could not be computed; JSON knows no nan.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
 Differences = Mapping[str, Interval]
@@ -180,7 +184,7 @@ def _missing(candidate: Metrics, champion: Metrics, names: tuple[str, ...]) -> l
         f"{who} has no finite {name}; evaluate it first"
         for who, metrics in (("the candidate", candidate), ("the champion", champion))
         for name in names
-        if not math.isfinite(metrics.get(name, math.nan))
+        if not _is_number(metrics.get(name))
     ]
 
 
@@ -200,12 +204,21 @@ def _chance(name: str, limits: Release, difference: Differences) -> list[str]:
         return [
             f"{name} has no bootstrap interval, so its gain may be chance (release.require_interval)"
         ]
+    if not _is_number(interval.low) or not _is_number(interval.high):
+        return [
+            f"the bootstrap interval of {name} is no number, so its gain may be chance; judge on more data"
+            " (release.require_interval)"
+        ]
     if interval.low > 0:
         return []
     return [
         f"the gain of {name} may be chance: its interval {interval.low:+.4g} to {interval.high:+.4g}"
         " holds 0 (release.require_interval)"
     ]
+
+
+def _is_number(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _fallen(name: str, candidate: Metrics, champion: Metrics, tolerance: float) -> list[str]:

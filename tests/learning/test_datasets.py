@@ -212,7 +212,7 @@ def test_late_feedback_on_old_answers_does_not_judge_by_what_the_champion_learne
         world.feedback(f"i{i:02d}", ago=-HOUR)
     answers((90, 91), timedelta(0))
     world.write()
-    told = world.make("ranker", now=NOW + 7 * DAY)["ranker"]
+    told = world.make("ranker", now=NOW + 5 * DAY)["ranker"]
     cut = json.loads((Path(first["folder"]) / "card.json").read_text())["cut_us"]
     learned = {r["interaction_id"] for r in world.rows(first, "train")}
     test = world.rows(told, "test")
@@ -255,6 +255,33 @@ def test_ranker_samples_have_the_features_as_served_and_the_weights_of_what_was_
     assert train.wide[at, :3].tolist() == pytest.approx([2.0, 2.02, 2.04])
     assert train.brands[at] == "참새분식"
     assert found.card["position"]["method"] == "learning.position_exponent"
+
+
+def test_texts_older_than_their_time_go_but_never_what_a_champion_was_taught_with(world):
+    fill(world)
+    world.write()
+    first = world.make("nlg", "nlu")
+    folders = {name: Path(told["folder"]) for name, told in first.items()}
+
+    def write(folder: Path) -> None:
+        card = {"data": {"sha256": first["nlu"]["hash"]}}
+        (folder / "model.json").write_text(json.dumps(card))
+
+    versions.publish(world.settings.paths.models / "nlu", "v1", write)
+    ends = NOW + 31 * DAY
+    for i in range(20, 30):
+        ago = -30 * DAY - HOUR * (i - 20)
+        world.answer(f"i{i}", ago=ago)
+        world.feedback(f"i{i}", ago=ago - timedelta(minutes=5))
+    world.write()
+    world.make("tone", now=NOW + 29 * DAY)
+    assert all(folder.exists() for folder in folders.values())
+    again = world.make("nlg", "nlu", now=ends)
+    assert not folders["nlg"].exists()
+    assert folders["nlu"].exists()
+    assert all(Path(told["folder"]).exists() for told in again.values())
+    used = UsedLedger(world.root / "datasets").before("nlg", versions.version_name(ends))
+    assert "i00" in used
 
 
 def test_the_ranker_waits_for_something_new(world):

@@ -85,6 +85,18 @@ def test_what_was_not_measured_is_refused(kind, champion):
         assert isinstance(decide(kind, {**champion, name: math.nan}, champion, LIMITS), Refused)
 
 
+@pytest.mark.parametrize("bound", [None, math.nan])
+def test_a_difference_that_is_no_number_is_refused_with_a_reason(bound):
+    unknown = Interval(mean=bound, low=bound, high=bound)
+    for kind, champion, name in (("ranker", RANKER, "ndcg_at_5"), ("nlg", ADAPTER, "score")):
+        better = {name: champion[name] * 1.2}
+        refused = verdict(kind, champion, interval=unknown, **better)
+        assert isinstance(refused, Refused)
+        assert any(f"interval of {name} is no number" in r for r in refused.reasons)
+        refused = verdict(kind, champion, **{name: bound})
+        assert refused.reasons == (f"the candidate has no finite {name}; evaluate it first",)
+
+
 def test_a_champion_of_nothing_is_beaten_by_anything_above_nothing():
     zero = {"precision_at_5": 0.0, "ndcg_at_5": 0.0}
     sure = dict.fromkeys(zero, SURE)

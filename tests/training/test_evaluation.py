@@ -1,6 +1,7 @@
 """A planted better ranker and a planted better adapter show in the figures; the log is read as the service wrote it."""
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +28,8 @@ from naviyam.ranker.artifact import WEIGHTS_FILE, ModelCard, file_digests, shape
 from naviyam.ranker.explore import draw
 from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, Intent, Understanding
-from naviyam.settings import Settings
+from naviyam.settings import Learning, Settings
+from training.datasets.absent import Absent
 from training.datasets.read import RANKER_SCHEMA
 from training.evaluation import answers, lora, nlu, ranker
 from training.evaluation.__main__ import main
@@ -38,6 +40,7 @@ NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 SHARE, TEMPERATURE, POOL = 0.8, 1.0, 4
 TASTE = 7
 ANSWERS = 300
+NOBODY = Absent(forgotten={}, silent=frozenset())
 
 
 class Silence:
@@ -103,7 +106,6 @@ def interaction(number: int, rng: np.random.Generator, shops: list[str]) -> tupl
 
 
 def write_events(settings: Settings, records: list[dict], chosen: list[list[str]]) -> None:
-    store = EventStore.of(settings)
     clicks = [
         FeedbackEvent(
             user_id=r["user_id"], shop_id=shop, feedback_type="clicked", interaction_id=r["interaction_id"],
@@ -111,7 +113,12 @@ def write_events(settings: Settings, records: list[dict], chosen: list[list[str]
         ).to_record()
         for r, shops in zip(records, chosen, strict=True) for shop in shops
     ]  # fmt: skip
-    for kind, rows in (("interactions", records), ("feedback", clicks)):
+    write_records(settings, {"interactions": records, "feedback": clicks})
+
+
+def write_records(settings: Settings, records: Mapping[str, Sequence[dict]]) -> None:
+    store = EventStore.of(settings)
+    for kind, rows in records.items():
         log = AppendLog(
             store.spool / kind, clock=FakeClock(current=NOW), keys=lambda k=kind: store.keys(k), window_s=0.0
         )  # fmt: skip
@@ -228,7 +235,9 @@ def test_a_log_without_exploration_says_why_there_is_no_value(world, tmp_path):
 
 def test_an_answer_is_read_as_the_service_wrote_it(world):
     store = EventStore.of(world.settings)
-    found = answers.read_answers(store, start=NOW, stop=NOW + timedelta(minutes=9))
+    found = answers.read_answers(
+        store, Learning(), NOBODY, start=NOW, stop=NOW + timedelta(minutes=9)
+    )
     assert len(found) == 10
     for answer, record, chosen in zip(found, world.records[:10], world.chosen[:10], strict=True):
         shown = [s["shop_id"] for s in record["shown"]]
@@ -241,24 +250,40 @@ def test_an_answer_is_read_as_the_service_wrote_it(world):
     assert answers.answer_of(broken, frozenset()) is None
 
 
-def test_only_good_ratings_count_as_chosen():
-    feedback = [
-        {
-            "interaction_id": "i",
-            "shop_id": "a",
-            "feedback_type": "rated",
-            "satisfaction_score": 3.0,
-        },
-        {
-            "interaction_id": "i",
-            "shop_id": "b",
-            "feedback_type": "rated",
-            "satisfaction_score": 4.0,
-        },
-        {"interaction_id": "i", "shop_id": "c", "feedback_type": "ordered"},
-        {"interaction_id": None, "shop_id": "d", "feedback_type": "clicked"},
-    ]
-    assert answers.chosen_shops(feedback) == {"i": frozenset("bc")}
+def test_a_choice_is_one_s_own_good_and_in_time(world, tmp_path):
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
+    records = world.records[:3]
+    for i, user in enumerate(("u_a", "u_back", "u_silent")):
+        records[i] = {**records[i], "user_id": user}
+    shops = [s["shop_id"] for s in records[0]["shown"]]
+
+    def told(shop: str, kind: str = "clicked", user: str = "u_a", hours: float = 1, stars=None):
+        return FeedbackEvent(
+            user_id=user, shop_id=shop, feedback_type=kind, recorded_at=NOW + timedelta(hours=hours),
+            happened_at=NOW, interaction_id=records[0]["interaction_id"], satisfaction_score=stars,
+        ).to_record()  # fmt: skip
+
+    def read(*feedback):
+        root = settings.model_copy(
+            update={
+                "paths": settings.paths.model_copy(update={"state": tmp_path / str(len(feedback))})
+            }
+        )
+        write_records(root, {"interactions": records, "feedback": feedback})
+        absent = Absent(forgotten={"u_back": NOW}, silent=frozenset({"u_silent"}))
+        stop = NOW + timedelta(minutes=9)
+        return answers.read_answers(EventStore.of(root), Learning(), absent, start=NOW, stop=stop)
+
+    wrong = (
+        told(shops[0], user="u_b"),
+        told(shops[0], hours=72.1),
+        told(shops[0], "rated", stars=3.0),
+    )
+    found = read(*wrong)
+    assert [a.user_id for a in found] == ["u_a", "u_back-new"]
+    assert found[0].chosen == (0.0, 0.0, 0.0)
+    right = (told(shops[1], "rated", stars=4.0), told(shops[2], "ordered", hours=71.9))
+    assert read(*wrong, *right)[0].chosen == (0.0, 1.0, 1.0)
 
 
 def test_a_result_lies_whole_beside_the_candidate(tmp_path):

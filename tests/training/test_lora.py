@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +14,16 @@ from transformers import ByT5Tokenizer, LlamaConfig, LlamaForCausalLM
 from naviyam.catalog.events import Events
 from naviyam.catalog.store import Catalog
 from naviyam.catalog.tables import write_tables
+from naviyam.errors import ArtifactError
 from naviyam.nlg.prompt import END
 from naviyam.simulation.shops import sample_shops
 from naviyam.text.easy import STIGMA_WORDS
 from training.lora.card import write_card
 from training.lora.data import Sample, make_samples, write_samples
-from training.lora.loop import LoraTraining, Progress, train
+from training.lora.dataset import Conversations
+from training.lora.loop import Corpus, LoraTraining, Progress, fingerprint, train
+from training.lora.shape import in_shape_of
+from training.tune.studies import LoraStudy
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +116,43 @@ def test_the_card_names_what_made_the_adapter(tiny_base: Path, tmp_path: Path) -
     assert card["data"]["simulated"] is True
     assert card["metrics"]["base_perplexity"] > card["metrics"]["perplexity"]
     assert "simulated" in (out / "README.md").read_text()
+
+
+def test_an_adapter_goes_on_in_its_parent_s_shape(tmp_path: Path) -> None:
+    assert in_shape_of(CONFIG, None) == CONFIG
+    with pytest.raises(ArtifactError, match="no adapter's configuration"):
+        in_shape_of(CONFIG, tmp_path)
+    shape = {"r": 4, "lora_alpha": 64, "target_modules": sorted(CONFIG.target_modules)}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(shape))
+    assert in_shape_of(CONFIG, tmp_path) == replace(CONFIG, rank=4, alpha=64)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(shape | {"target_modules": ["x"]}))
+    with pytest.raises(ArtifactError, match="set llm"):
+        in_shape_of(CONFIG, tmp_path)
+
+
+def test_a_checkpoint_is_of_one_configuration_data_and_parent(tmp_path: Path) -> None:
+    corpus = Corpus.split(SAMPLES, CONFIG)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"1")
+    marks = [
+        fingerprint(CONFIG, corpus, None),
+        fingerprint(replace(CONFIG, seed=99), corpus, None),
+        fingerprint(CONFIG, replace(corpus, training=corpus.training[1:]), None),
+        fingerprint(CONFIG, corpus, tmp_path),
+    ]
+    assert marks[0] == fingerprint(CONFIG, Corpus.split(SAMPLES, CONFIG), None)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"2")
+    assert len({*marks, fingerprint(CONFIG, corpus, tmp_path)}) == 5
+
+
+def test_no_trial_is_chosen_by_what_judges_the_candidate(tmp_path: Path) -> None:
+    corpus = Corpus(training=tuple(SAMPLES[:24]), held_out=tuple(SAMPLES[24:30]))
+    study = LoraStudy(
+        base=tmp_path, base_name="tiny", conversations=Conversations(corpus=corpus, card={}),
+        training=CONFIG, trial_samples=10, code_version="0",
+    )  # fmt: skip
+    trial = study.trial_corpus()
+    assert trial.training == corpus.training[:10]
+    assert trial.held_out == corpus.training[20:]
 
 
 def same_weights(a: Path, b: Path) -> bool:

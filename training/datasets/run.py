@@ -28,6 +28,7 @@ from naviyam.learning.used import UsedLedger
 from naviyam.settings import Settings
 from training.datasets.absent import Absent, silent_users
 from training.datasets.audit import audit, foreign_models
+from training.datasets.old import forget_old_sets
 from training.datasets.publish import Published, Skipped, find, publish
 from training.datasets.ranker import make_ranker, new_answers
 from training.datasets.read import find_set, read_card
@@ -103,6 +104,8 @@ def make_sets(
         told[name] = publish(sources.root / name, sources.version, parts, card)
     for name in names:
         sources.ledger.settle(name)
+    if any(isinstance(told[name], Published) for name in missing):
+        forget_old_sets(sources.settings, sources.window.now)
     return {name: told[name] for name in names}
 
 

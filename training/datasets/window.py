@@ -143,6 +143,16 @@ def read_talk(views: Views, window: Window) -> pa.Table:
     ).to_arrow_table()
 
 
+def read_chosen(views: Views, window: Window) -> dict[str, frozenset[str]]:
+    """Return the shops that were chosen, by the answer they were chosen from."""
+    table = views.sql(
+        f"WITH f AS ({window.feedback()}) SELECT a.interaction_id AS answer, list(DISTINCT f.shop_id) AS shops "
+        f"FROM interactions AS a JOIN f ON {window.joined()} WHERE f.weight > 0 GROUP BY a.interaction_id"
+    ).to_arrow_table()
+    pairs = zip(table["answer"].to_pylist(), table["shops"].to_pylist(), strict=True)
+    return {answer: frozenset(shops) for answer, shops in pairs}
+
+
 def read_whole(views: Views, ids: npt.NDArray[np.object_]) -> pa.Table:
     """Return the whole rows of these answers, in order of time."""
     views.register("_good", pa.table({"interaction_id": pa.array(ids, pa.string())}))

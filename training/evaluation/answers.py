@@ -1,24 +1,26 @@
 """Answers of the event log whose order could have been drawn, as the off-policy estimators want them. Reads, decides nothing.
 
 An answer counts where its record holds the policy and the features of the whole pool (`naviyam.feedback.events`). A shop
-was chosen where feedback on that answer says clicked, ordered, favorited, or rated with `GOOD_STARS` or more.
+was chosen where it is a positive of the ranker's set: by the answer's own user, in time (`Window.joined`).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from naviyam.catalog.store import Catalog
-from naviyam.features.spec import GOOD_STARS
+from naviyam.feedback.query import reading
 from naviyam.feedback.reader import read_events
-from naviyam.feedback.schema import FEEDBACK, INTERACTIONS
+from naviyam.feedback.schema import INTERACTIONS
 from naviyam.feedback.store import EventStore
 from naviyam.request import CATEGORIES
+from naviyam.settings import Learning
+from training.datasets.absent import Absent
+from training.datasets.window import Window, read_chosen
 from training.evaluation.scoring import Logged
 
 F64 = npt.NDArray[np.float64]
@@ -42,29 +44,29 @@ class Answer:
     explored: bool
 
 
-def read_answers(store: EventStore, *, start: datetime, stop: datetime) -> list[Answer]:
-    """Return the answers of `start` to `stop`, both included, oldest first; those of forgotten users are gone."""
+def read_answers(
+    store: EventStore, options: Learning, absent: Absent, *, start: datetime, stop: datetime
+) -> list[Answer]:
+    """Return the answers of `start` to `stop`, both included, oldest first; those of the absent are left out."""
     records = [
         r
         for r in read_events(store, INTERACTIONS, since=start)
-        if r.get("exploration") and datetime.fromisoformat(r["recorded_at"]) <= stop
+        if r.get("exploration")
+        and datetime.fromisoformat(r["recorded_at"]) <= stop
+        and r["user_id"] not in absent.silent
     ]
     records.sort(key=lambda r: (r["recorded_at"], r["interaction_id"]))
-    chosen = chosen_shops(read_events(store, FEEDBACK, since=start))
-    made = (answer_of(r, chosen.get(r["interaction_id"], frozenset())) for r in records)
+    told_by = stop + timedelta(hours=options.attribution_hours)
+    window = Window(now=told_by, options=options, absent=absent)
+    chosen = reading(store, lambda views: read_chosen(views, window))
+    made = (
+        answer_of(
+            {**r, "user_id": absent.scored_as(r["user_id"])},
+            chosen.get(r["interaction_id"], frozenset()),
+        )
+        for r in records
+    )
     return [a for a in made if a is not None]
-
-
-def chosen_shops(feedback: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
-    """Return the shops that were chosen, by the answer they were chosen from."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for f in feedback:
-        rated = f["feedback_type"] == "rated"
-        if f.get("interaction_id") and (
-            not rated or (f.get("satisfaction_score") or 0) >= GOOD_STARS
-        ):
-            found[f["interaction_id"]].add(f["shop_id"])
-    return {answer: frozenset(shops) for answer, shops in found.items()}
 
 
 def answer_of(record: Mapping[str, Any], chosen: frozenset[str]) -> Answer | None:

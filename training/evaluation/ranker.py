@@ -16,6 +16,7 @@ from naviyam.features.spec import WIDE_INDEX
 from naviyam.feedback.store import EventStore
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
+from training.datasets.absent import read_absent
 from training.datasets.read import RankerRows, read_ranker
 from training.evaluation import answers, counterfactual
 from training.evaluation.scoring import Logged, chances, open_ranker
@@ -159,7 +160,9 @@ def _off_policy(
 ) -> dict[str, Any]:
     """Return values from the log of the held-out time, or why there are none."""
     start, stop = (datetime.fromtimestamp(int(t), UTC) for t in (rows.time.min(), rows.time.max()))
-    found = answers.read_answers(EventStore.of(settings), start=start, stop=stop)
+    found = answers.read_answers(
+        EventStore.of(settings), settings.learning, read_absent(settings), start=start, stop=stop
+    )
     if len(found) < MIN_ANSWERS:
         return {
             "skipped": f"{len(found)} answers of {start:%Y-%m-%d %H:%M} to {stop:%Y-%m-%d %H:%M} UTC can be weighed, "

@@ -24,6 +24,7 @@ from training.lora.data import make_samples, write_samples
 from training.lora.dataset import Conversations, read_conversations
 from training.lora.loop import Corpus, LoraTraining, Progress, train
 from training.lora.nlu_run import train_nlu
+from training.lora.shape import in_shape_of
 
 Train = Callable[[Corpus, Path, LoraTraining, Path | None], dict[str, float]]
 
@@ -112,12 +113,12 @@ def _parse() -> argparse.Namespace:
 
 
 def _config(settings: Settings, arguments: argparse.Namespace) -> LoraTraining:
-    """Return the run: the stage's settings, and what the command line overrides."""
+    """Return the run: the stage's settings, what the command line overrides, and the parent's shape."""
     options = settings.lora_training
     stage: LoraStage = options.incremental if arguments.parent else options.initial
     named = ("epochs", "learning_rate", "batch_size", "accumulation")
     overrides = {k: v for k in named if (v := getattr(arguments, k)) is not None}
-    return LoraTraining(
+    config = LoraTraining(
         rank=options.rank,
         alpha=options.alpha,
         dropout=options.dropout,
@@ -128,6 +129,7 @@ def _config(settings: Settings, arguments: argparse.Namespace) -> LoraTraining:
         checkpoint_every=options.checkpoint_every,
         **{**stage.model_dump(), **overrides},
     )
+    return in_shape_of(config, arguments.parent)
 
 
 def _template_dialogues(

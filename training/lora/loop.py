@@ -9,6 +9,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from training.exchange import (
 )
 from training.lora.batches import EMPTY, Encoded, Step, collate, encode, plan_epoch, share_of
 from training.lora.data import Sample
-from training.lora.model import AnswerLoss, adapter_tensors, open_model, save_adapter
+from training.lora.model import WEIGHTS_FILE, AnswerLoss, adapter_tensors, open_model, save_adapter
 
 EVALUATED_AT_ONCE = 8
 
@@ -102,17 +103,17 @@ def train(
 ) -> dict[str, float]:
     """Train an adapter into `out` (PEFT layout, bf16) and return its held-out metrics beside the base's.
 
-    A folder `out/.checkpoint` from a broken run of the same configuration is continued.
+    A folder `out/.checkpoint` from a broken run of the same configuration, data and parent is continued.
     """
     corpus = samples if isinstance(samples, Corpus) else Corpus.split(samples, config)
     folder = out / ".checkpoint"
     trainee = Trainee(base, config, parent=parent)
-    kept = read_state(folder)
+    kept, made_of = read_state(folder), fingerprint(config, corpus, parent)
     metrics, tensors = trainee.fit(
         corpus,
         report=report,
         save=lambda state: write_state(folder, state),
-        restored=kept if kept and kept["config"] == fingerprint(config) else None,
+        restored=kept if kept and kept["config"] == made_of else None,
     )
     save_adapter(trainee.model, tensors, out)
     shutil.rmtree(folder, ignore_errors=True)
@@ -132,7 +133,8 @@ class Trainee:
     ) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
-        self.config, self.exchange = config, exchange
+        self.config, self.exchange, self._parent = config, exchange, parent
+        self._made_of = ""
         self._tokenizer: Any = AutoTokenizer.from_pretrained(base)
         self.model = open_model(
             base,
@@ -159,6 +161,7 @@ class Trainee:
     ) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
         """Run all steps after those of `restored`; return metrics and the adapter's tensors (rank 0)."""
         config = self.config
+        self._made_of = fingerprint(config, corpus, self._parent)
         training = [encode(self._tokenizer, s) for s in corpus.training]
         held_out = [encode(self._tokenizer, s) for s in corpus.held_out]
         plan, ends = self._plan(training)
@@ -269,7 +272,7 @@ class Trainee:
             **state_of(self._loss, self._optimizer),
             "step": step,
             "figures": dict(figures),
-            "config": fingerprint(self.config),
+            "config": self._made_of,
         }
 
 
@@ -281,6 +284,11 @@ def schedule(step: int, steps: int, warmup: int) -> float:
     return max(0.02, (steps - step) / max(1, steps - warmup))
 
 
-def fingerprint(config: LoraTraining) -> str:
-    """Return what a checkpoint must have been made with to be continued."""
-    return json.dumps(asdict(config), sort_keys=True)
+def fingerprint(config: LoraTraining, corpus: Corpus, parent: Path | None) -> str:
+    """Return what a checkpoint must have been made with to be continued: configuration, samples, the parent's weights."""
+    samples = [
+        [[s.prompt, s.completion] for s in part] for part in (corpus.training, corpus.held_out)
+    ]
+    whole = sha256(json.dumps(samples).encode()).hexdigest()
+    weights = parent and sha256((parent / WEIGHTS_FILE).read_bytes()).hexdigest()
+    return json.dumps([asdict(config), whole, weights], sort_keys=True)

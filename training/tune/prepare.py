@@ -16,6 +16,7 @@ from training.lora.base import prepare_base
 from training.lora.data import make_samples, write_samples
 from training.lora.dataset import Conversations, read_conversations
 from training.lora.loop import Corpus, LoraTraining
+from training.lora.shape import in_shape_of
 from training.tune.spaces import LORA, LORA_AGAIN
 from training.tune.studies import LoraStudy, RankerStudy
 from training.wide_deep import dataset, incremental, loop
@@ -73,6 +74,7 @@ def lora_study(
         warmup_steps=stage.warmup_steps,
         seed=seed,
     )
+    training = in_shape_of(training, parent)
     conversations = read_conversations(data) if data else _dialogues(settings, training)
     card = _card(parent) if parent else None
     study = LoraStudy(

@@ -18,6 +18,10 @@ Told = Callable[[float], None]
 """Takes the least held-out loss so far, once an epoch; it may end the trial by an exception."""
 
 
+_VALIDATED = 5
+"""At most one sample in so many is kept back from a LoRA trial."""
+
+
 class Study(Protocol):
     """One kind of model under search."""
 
@@ -104,8 +108,7 @@ class LoraStudy:
         return self
 
     def trial(self, config: Mapping[str, Any], told: Told) -> None:
-        corpus = self.conversations.corpus
-        few = Corpus(training=corpus.training[: self.trial_samples], held_out=corpus.held_out)
+        few = self.trial_corpus()
         least = math.inf
 
         def tell(progress: Progress) -> None:
@@ -116,6 +119,18 @@ class LoraStudy:
 
         with tempfile.TemporaryDirectory() as folder:
             train(self.base, few, Path(folder), self._with(config), report=tell, parent=self.parent)
+
+    def trial_corpus(self) -> Corpus:
+        """Return what a trial learns from and is chosen by: the latest of the part to learn from is kept back.
+
+        The data set's later part judges the candidate in the end, so nothing may be chosen by it.
+        """
+        samples = self.conversations.corpus.training
+        kept = max(1, min(self.training.held_out, len(samples) // _VALIDATED))
+        return Corpus(
+            training=samples[:-kept][: self.trial_samples],
+            held_out=samples[-kept:],
+        )
 
     def finish(self, config: Mapping[str, Any], out: Path) -> dict[str, Any]:
         training = self._with(config)
