@@ -84,9 +84,9 @@ class JobRunner:
         for found in begun:
             if not found.status.is_terminal() and found.submission_id:
                 self.say(f"  {step}: goes on as job {found.submission_id}")
-                return found.submission_id
+                return str(found.submission_id)
         command = [sys.executable, "-m", "cluster.programs", str(result), *program]
-        job = client.submit_job(
+        job: str = client.submit_job(
             entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
             submission_id=f"{prefix}{len(begun) + 1}",
             runtime_env={"env_vars": dict(self.environ)},
