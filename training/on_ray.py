@@ -18,9 +18,10 @@ import ray.data
 import ray.train
 import ray.train.torch
 from pyarrow.fs import FileSystem
+from ray._private import ray_constants
 from torch import nn
 
-from cluster.ray_io.head import connect, find_head
+from cluster.ray_io.head import Head, find_head
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 from training.exchange import Blocks, Exchange, Strategy, read_state, sharded, write_state
@@ -58,6 +59,14 @@ def cluster_of(settings: Settings, environ: Mapping[str, str], *, workers: int) 
         yield
     finally:
         ray.shutdown()
+
+
+def connect(head: Head, *, log_to_driver: bool = True) -> None:
+    """Connect this process to a head of this machine, by its loopback address as its own processes are."""
+    # Ray replaces 127.0.0.1 by the machine's outer address, where no such head listens. The variable that forbids it
+    # (the head's processes have it) is read when Ray is imported: too early for a process that was started by hand.
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    ray.init(address=head.gcs, log_to_driver=log_to_driver)
 
 
 def storage_of(settings: Settings) -> str:

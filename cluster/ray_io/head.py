@@ -129,17 +129,6 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
     return head
 
 
-def connect(head: Head, *, log_to_driver: bool = True) -> None:
-    """Connect this process to a head of this machine, by its loopback address as its own processes are."""
-    import ray  # noqa: PLC0415 - a second, and who only starts a head needs none of it
-    from ray._private import ray_constants  # noqa: PLC0415
-
-    # Ray replaces 127.0.0.1 by the machine's outer address, where no such head listens. The variable that forbids it
-    # (see `_ray_environment`) is read when Ray is imported, which is too early for a process that was started by hand.
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    ray.init(address=head.gcs, log_to_driver=log_to_driver)
-
-
 def stop_head(settings: Settings, head: Head, *, timeout_s: float = 20) -> int:
     """End every process of `head`, kindly first; return how many had to be killed. Idempotent."""
     for pid in marked_processes(head.mark):

@@ -25,7 +25,8 @@ def on_ray(tmp_path_factory):
     """Settings of a head of this session's own, with a dashboard for jobs; this process is connected to it."""
     import ray  # noqa: PLC0415
 
-    from cluster.ray_io.head import connect, start_head, stop_head  # noqa: PLC0415
+    from cluster.ray_io.head import start_head, stop_head  # noqa: PLC0415
+    from training.on_ray import connect  # noqa: PLC0415
 
     dashboard = socket.socket()
     dashboard.bind(("127.0.0.1", 0))
