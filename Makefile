@@ -37,10 +37,10 @@ lint: ready ## ruff, mypy strict, import contracts
 	$(BIN)/lint-imports
 
 test-fast: ready ## tests without Ray and without the language model (under 2 minutes)
-	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm and not mlflow"
+	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm and not mlflow and not slow"
 
-test-ray: ready ## tests on a local Ray session and over a real MLflow store
-	$(PYTEST) -m "(ray or mlflow) and not llm"
+test-ray: ready ## tests on a local Ray session, over a real MLflow store, and slow ones
+	$(PYTEST) -m "(ray or mlflow or slow) and not llm"
 
 test-llm: ready ## tests with the real language model; threads are its own affair
 	env -u OMP_NUM_THREADS TOKENIZERS_PARALLELISM=false $(BIN)/pytest -m llm

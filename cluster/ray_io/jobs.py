@@ -74,7 +74,6 @@ class JobRunner:
         *,
         metadata: Mapping[str, str],
     ) -> str:
-<<<<<<< HEAD
         """Begin a program as the job `job` that leaves `result`, and return its name at once; a known name is not begun again."""
         program = [sys.executable, "-m", "cluster.programs", str(result), module, *arguments]
 
@@ -90,28 +89,6 @@ class JobRunner:
             )
 
         self._asked(begin)
-=======
-        """Return the id of the job that works on `result`: one that is under way, else a new one."""
-        metadata = {"step": step, "result": str(result)}
-        begun = [
-            found
-            for found in client.list_jobs()
-            if (found.metadata or {}).get("result") == metadata["result"]
-        ]
-        for found in begun:
-            if not found.status.is_terminal() and found.submission_id:
-                self.say(f"  {step}: goes on as job {found.submission_id}")
-                return str(found.submission_id)
-        command = [sys.executable, "-m", "cluster.programs", str(result), *program]
-        job: str = client.submit_job(
-            entrypoint=f"cd {shlex.quote(str(Path.cwd()))} && exec {shlex.join(command)}",
-            submission_id=f"{prefix}{len(begun) + 1}",
-            runtime_env={"env_vars": dict(self.environ)},
-            metadata=metadata,
-            entrypoint_num_cpus=0,
-        )
-        self.say(f"  {step}: job {job}")
->>>>>>> rayverify
         return job
 
     def _wait(self, job: str) -> tuple[int | None, str]:

@@ -115,6 +115,7 @@ def test_a_line_with_turns_is_understood_in_its_conversation(
     assert (chosen["intent"], chosen["selection"]) == ("SELECT", 2)
 
 
+@pytest.mark.slow
 def test_a_sample_workbook_is_written_read_and_described(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

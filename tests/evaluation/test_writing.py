@@ -238,7 +238,7 @@ def test_more_answers_of_other_code_begin_a_new_file_and_the_old_one_is_put_asid
 
     def run_program(session: object, module: str, arguments: list[str]) -> dict[str, object]:
         if fails:
-            raise program.ProgramError("no room")
+            raise program.ProgramError("no room", code=1)
         append_answers(path, header, (written(GOOD, talk=1), written(GOOD, talk=2)))
         return {}
 

@@ -135,6 +135,7 @@ def test_nothing_is_used_twice_in_a_role_and_too_little_uses_nothing(world):
     assert world.make("nlu", now=later)["nlu"]["rows"] == 14  # another role
 
 
+@pytest.mark.slow
 def test_the_same_log_and_time_give_the_same_bytes_also_after_a_kill(world, monkeypatch):
     fill(world)
     world.write()

@@ -228,6 +228,7 @@ def run_dying(world, at, *, written):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at", "written"), [*((at, False) for at in range(8)), (7, True)])
 def test_a_kill_around_any_step_leads_to_the_same_version(world, at, written):
     world.measured = WORSE if at % 2 else world.measured
@@ -243,6 +244,7 @@ def test_a_kill_around_any_step_leads_to_the_same_version(world, at, written):
     one_result(world, decided)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("left", "decision"), [*((n, "promoted") for n in range(8)), (3, "refused"), (4, "refused")]
 )
@@ -256,6 +258,7 @@ def test_a_kill_between_two_writes_of_the_registry_leads_to_the_same_version(wor
     one_result(world, decision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["datasets", "wide_deep", "evaluation"])
 def test_a_program_that_died_runs_again_and_those_before_it_do_not(world, module):
     world.dies = name = f"training.{module}"

@@ -75,6 +75,7 @@ def grants(catalog, row, filters, state, distance):
     return bool(ok)
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=150, deadline=None)
 @given(filters=wishes)
 def test_mask_is_the_rules_shop_by_shop(town_catalog, settings, kit, filters):

@@ -21,6 +21,7 @@ def own_state(state, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_new_version_is_taken_over_without_a_failed_request(
     served, own_state, service_of, encoder, settings_at, publish_catalog
 ):

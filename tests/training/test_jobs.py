@@ -26,7 +26,8 @@ print(json.dumps({"marks": marker.read_text().split()}))
 
 
 def test_a_lost_step_is_run_again_and_a_refusal_is_not(on_ray, tmp_path):
-    from cluster.ray_io.jobs import JobFailedError, JobRunner  # noqa: PLC0415
+    from cluster.programs import ProgramError  # noqa: PLC0415
+    from cluster.ray_io.jobs import JobRunner  # noqa: PLC0415
 
     (tmp_path / "naviyam_test_step.py").write_text(STEP)
     folder, marker = tmp_path / "run", tmp_path / "marks"
@@ -43,6 +44,6 @@ def test_a_lost_step_is_run_again_and_a_refusal_is_not(on_ray, tmp_path):
     assert runner.run("train", folder, "naviyam_test_step", ["kill", str(marker)]) == found
     assert len(said) == 2
     for calls in (1, 2):  # once in each call: the next one may find what was missing
-        with pytest.raises(JobFailedError, match="too few rows: 3 of 100"):
+        with pytest.raises(ProgramError, match="too few rows: 3 of 100"):
             runner.run("judge", folder, "naviyam_test_step", ["refuse", str(marker)])
         assert marker.read_text().count("refuse") == calls

@@ -290,5 +290,5 @@ def fingerprint(config: LoraTraining, corpus: Corpus, parent: Path | None) -> st
         [[s.prompt, s.completion] for s in part] for part in (corpus.training, corpus.held_out)
     ]
     whole = sha256(json.dumps(samples).encode()).hexdigest()
-    weights = parent and sha256((parent / WEIGHTS_FILE).read_bytes()).hexdigest()
+    weights = None if parent is None else sha256((parent / WEIGHTS_FILE).read_bytes()).hexdigest()
     return json.dumps([asdict(config), whole, weights], sort_keys=True)

@@ -188,7 +188,8 @@ def _present(
     known = artifact.tables.vocabulary
     root = settings.paths.state / "datasets" / "ranker"
     earlier = earlier_data(root, artifact.card.dataset_hash, known)
-    known = known.without(absent.left(known.users, None if earlier is None else earlier.until()))
+    until = None if earlier is None else earlier.until()
+    known = known.without(absent.left(known.users, until))
     logged = replace(
         logged, train=_allowed(logged.train, absent), test=_allowed(logged.test, absent)
     )
