@@ -20,13 +20,10 @@ def small():
     return module
 
 
-@pytest.fixture(scope="session")
-def on_ray(tmp_path_factory):
-    """Settings of a head of this session's own, with a dashboard for jobs; this process is connected to it."""
-    import ray  # noqa: PLC0415
-
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    """Settings of a head of this module's own, with a dashboard for jobs; no process here is connected to it."""
     from cluster.ray_io.head import start_head, stop_head  # noqa: PLC0415
-    from training.on_ray import connect  # noqa: PLC0415
 
     dashboard = socket.socket()
     dashboard.bind(("127.0.0.1", 0))
@@ -38,9 +35,15 @@ def on_ray(tmp_path_factory):
         "serving": {"port": 0, "dashboard_port": port},
     })  # fmt: skip
     head = start_head(settings, os.environ, timeout_s=180)
-    try:
-        connect(head, log_to_driver=False)
-        yield settings
-    finally:
-        ray.shutdown()
-        stop_head(settings, head)
+    yield settings
+    stop_head(settings, head)
+
+
+@pytest.fixture(scope="module")
+def on_ray(tmp_path_factory):
+    """Settings beside a Ray session of this module's own, that nothing else can find: own folders, any free ports."""
+    import ray  # noqa: PLC0415
+
+    ray.init(address="local", num_cpus=3, include_dashboard=False, log_to_driver=False)
+    yield Settings.parse({"paths": {"state": str(tmp_path_factory.mktemp("state"))}})
+    ray.shutdown()

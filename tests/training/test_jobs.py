@@ -25,7 +25,7 @@ print(json.dumps({"marks": marker.read_text().split()}))
 """
 
 
-def test_a_lost_step_is_run_again_and_a_refusal_is_not(on_ray, tmp_path):
+def test_a_lost_step_is_run_again_and_a_refusal_is_not(head, tmp_path):
     from cluster.programs import ProgramError  # noqa: PLC0415
     from cluster.ray_io.jobs import JobRunner  # noqa: PLC0415
 
@@ -33,7 +33,7 @@ def test_a_lost_step_is_run_again_and_a_refusal_is_not(on_ray, tmp_path):
     folder, marker = tmp_path / "run", tmp_path / "marks"
     said = []
     runner = JobRunner(
-        address=f"http://127.0.0.1:{on_ray.serving.dashboard_port}",
+        address=f"http://127.0.0.1:{head.serving.dashboard_port}",
         environ={"PYTHONPATH": ":".join([str(tmp_path), str(Path.cwd()), *filter(None, sys.path)])},
         poll_s=0.2,
         say=said.append,
