@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("far", [False, True])
 def test_what_is_acknowledged_is_read_back_once_after_kill_9(tmp_path: Path, far: bool) -> None:
     """Writers and compaction die 12 times; `python tests/feedback/crash.py --kills 300` does it longer."""

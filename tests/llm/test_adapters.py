@@ -165,6 +165,7 @@ def test_merging_equals_the_adapter_on_the_base_and_is_cached(tiny_base, make_ad
     assert base_digest(merged) != base_digest(tiny_base)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "challenger",
     [{"seed": 2}, {"seed": 3, "rank": 2, "alpha": 6}, {"seed": 4, "targets": ("q_proj", "o_proj")}],
