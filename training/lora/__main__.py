@@ -8,25 +8,24 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from naviyam.catalog.store import Catalog
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import LoraStage, Settings
-from naviyam.versions import current
 from training.code_version import ADAPTER, UNDERSTANDING_ADAPTER, code_version
 from training.lora.base import prepare_base
 from training.lora.card import write_card
-from training.lora.data import make_samples, write_samples
-from training.lora.dataset import Conversations, read_conversations
-from training.lora.loop import Corpus, LoraTraining, Progress, train
+from training.lora.dataset import (
+    INITIAL_SAMPLES,
+    Conversations,
+    read_conversations,
+    template_dialogues,
+)
+from training.lora.loop import LoraTraining, Progress, train
 from training.lora.nlu_run import train_nlu
 from training.lora.shape import in_shape_of
-
-Train = Callable[[Corpus, Path, LoraTraining, Path | None], dict[str, float]]
 
 
 def main() -> int:
@@ -51,7 +50,7 @@ def main() -> int:
         conversations = (
             read_conversations(arguments.data)
             if arguments.data
-            else _template_dialogues(settings, arguments, config)
+            else template_dialogues(settings, config, count=arguments.samples)
         )
         metrics = _trained(settings, arguments, config, conversations, out)
         write_card(
@@ -94,7 +93,9 @@ def _parse() -> argparse.Namespace:
         "--workers", type=int, default=0, help="Ray Train workers; 0 trains in this process"
     )
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--samples", type=int, default=1600, help="template dialogues to make")
+    parser.add_argument(
+        "--samples", type=int, default=INITIAL_SAMPLES, help="template dialogues to make"
+    )
     parser.add_argument("--max-steps", type=int, default=None)
     parser.add_argument("--threads", type=int, default=1)
     stage = parser.add_argument_group("overrides of lora_training.initial or .incremental")
@@ -130,25 +131,6 @@ def _config(settings: Settings, arguments: argparse.Namespace) -> LoraTraining:
         **{**stage.model_dump(), **overrides},
     )
     return in_shape_of(config, arguments.parent)
-
-
-def _template_dialogues(
-    settings: Settings, arguments: argparse.Namespace, config: LoraTraining
-) -> Conversations:
-    catalog = Catalog.load(current(settings.paths.catalog))
-    samples = make_samples(catalog, count=arguments.samples, seed=arguments.seed)
-    path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Conversations(
-        corpus=Corpus.split(samples, config),
-        card={
-            "sha256": write_samples(path, samples),
-            "samples": len(samples),
-            "source": "template dialogues, simulated questions",
-            "catalog": catalog.version,
-            "simulated": True,
-        },
-    )
 
 
 def _trained(

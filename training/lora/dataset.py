@@ -1,4 +1,4 @@
-"""A data set folder of conversations: `train.parquet`, `test.parquet` (prompt, completion) and `card.json`."""
+"""What an `nlg` adapter learns from: a data set folder (`train.parquet`, `test.parquet`, `card.json`), or template dialogues."""
 
 import json
 from dataclasses import dataclass
@@ -8,12 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
 from naviyam.nlg.prompt import END
-from training.lora.data import Sample
-from training.lora.loop import Corpus
+from naviyam.settings import Settings
+from naviyam.versions import current
+from training.lora.data import Sample, make_samples, write_samples
+from training.lora.loop import Corpus, LoraTraining
 
 COLUMNS = ("prompt", "completion")
+INITIAL_SAMPLES = 1_600
+"""Template dialogues of the first adapter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,5 +68,29 @@ def read_conversations(folder: Path) -> Conversations:
             "source": "good conversations of the event log",
             "catalog": str(card.get("catalog", "as logged")),
             "simulated": bool(card["simulated"]),
+        },
+    )
+
+
+def template_dialogues(
+    settings: Settings, config: LoraTraining, *, count: int = INITIAL_SAMPLES
+) -> Conversations:
+    """Make `count` dialogues over the current catalogue, seeded by the run, and keep them beside the data sets.
+
+    Raises:
+        NotFoundError: there is no catalogue yet.
+    """
+    catalog = Catalog.load(current(settings.paths.catalog))
+    samples = make_samples(catalog, count=count, seed=config.seed)
+    path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Conversations(
+        corpus=Corpus.split(samples, config),
+        card={
+            "sha256": write_samples(path, samples),
+            "samples": len(samples),
+            "source": "template dialogues, simulated questions",
+            "catalog": catalog.version,
+            "simulated": True,
         },
     )

@@ -13,17 +13,14 @@ from naviyam.settings import Settings
 from naviyam.versions import current
 from training.code_version import ADAPTER, RANKER, code_version
 from training.lora.base import prepare_base
-from training.lora.data import make_samples, write_samples
-from training.lora.dataset import Conversations, read_conversations
-from training.lora.loop import Corpus, LoraTraining
+from training.lora.dataset import read_conversations, template_dialogues
+from training.lora.loop import LoraTraining
 from training.lora.shape import in_shape_of
 from training.tune.spaces import LORA, LORA_AGAIN
 from training.tune.studies import LoraStudy, RankerStudy
 from training.wide_deep import dataset, incremental, loop
 from training.wide_deep.fit import Fitted, Task
 from training.wide_deep.output import write_model
-
-INITIAL_SAMPLES = 1_600
 
 
 def ranker_study(
@@ -75,7 +72,7 @@ def lora_study(
         seed=seed,
     )
     training = in_shape_of(training, parent)
-    conversations = read_conversations(data) if data else _dialogues(settings, training)
+    conversations = read_conversations(data) if data else template_dialogues(settings, training)
     card = _card(parent) if parent else None
     study = LoraStudy(
         base=prepare_base(settings),
@@ -89,23 +86,6 @@ def lora_study(
         space=LORA_AGAIN if parent else LORA,
     )
     return study, f"{conversations.card['sha256']}{card and card['version']}"
-
-
-def _dialogues(settings: Settings, training: LoraTraining) -> Conversations:
-    catalog = Catalog.load(current(settings.paths.catalog))
-    samples = make_samples(catalog, count=INITIAL_SAMPLES, seed=training.seed)
-    path = settings.paths.state / "datasets" / "nlg-initial.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Conversations(
-        corpus=Corpus.split(samples, training),
-        card={
-            "sha256": write_samples(path, samples),
-            "samples": len(samples),
-            "source": "template dialogues, simulated questions",
-            "catalog": catalog.version,
-            "simulated": True,
-        },
-    )
 
 
 def _card(parent: Path) -> dict[str, Any]:
