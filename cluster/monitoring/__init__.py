@@ -1,0 +1,1 @@
+"""What is watched: windows of the event log, degradation, drift, alerts. Decisions only, but for the sinks of alerts."""

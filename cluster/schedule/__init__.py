@@ -1,0 +1,1 @@
+"""When the cluster learns by itself. Decisions only, no I/O."""

@@ -1,0 +1,26 @@
+"""Arms of running experiments, as one answer sees them. Values only; `cluster.rollout.traffic` says who is in which."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Layer = Literal["adapter", "ranker", "retriever", "prompt"]
+LAYERS: tuple[Layer, ...] = ("adapter", "ranker", "retriever", "prompt")
+"""What experiments may change. One experiment a layer at a time; those on different layers run side by side."""
+
+ArmName = Literal["stable", "candidate"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A user's side of one experiment. `version` is what answers with it: a registered version or a variant's name."""
+
+    experiment: str
+    name: ArmName
+    version: str
+
+
+Arms = Mapping[Layer, Arm]
+"""By layer; a layer without an experiment is absent and answers with what serves."""
+
+NO_ARMS: Arms = {}

@@ -1,0 +1,140 @@
+"""The control plane: jobs, the schedule, rollouts, monitoring, and who may steer them."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from naviyam.settings.section import Section
+
+
+class ResourceGate(Section):
+    """Shares of the machine above which no job is started (spec 1)."""
+
+    cpu: float = Field(0.85, gt=0, le=1)
+    memory: float = Field(0.80, gt=0, le=1)
+    gpu: float = Field(0.90, gt=0, le=1)
+
+
+class Jobs(Section):
+    """The job controller (spec 4)."""
+
+    database: str = ""
+    """SQLAlchemy URL, such as `postgresql+psycopg://user@host/naviyam`. "" is a SQLite file below `paths.state`."""
+
+    max_queued: int = Field(50, ge=1)
+    max_running: int = Field(2, ge=1)
+    gate: ResourceGate = ResourceGate()
+    tick_s: float = Field(1.0, gt=0)
+    """How often the controller looks."""
+
+    max_attempts: int = Field(4, ge=1)
+    """Of a job whose errors are transient; each waits twice as long as the one before."""
+
+    backoff_s: float = Field(10.0, ge=0)
+    max_backoff_s: float = Field(600.0, ge=0)
+    deadline_s: float = Field(6 * 3600.0, gt=0)
+    """Time after its start at which a job without a deadline of its own is stopped."""
+
+    keep_logs_days: float = Field(30.0, gt=0)
+
+
+class Schedule(Section):
+    """When the cluster learns by itself (spec 1)."""
+
+    enabled: bool = True
+    cron: str = "0 */6 * * *"
+    """Five fields, in `timezone`."""
+
+    timezone: str = "Asia/Seoul"
+    max_trainings_a_day: int = Field(4, ge=1)
+    clock_scale: float = Field(1.0, ge=1)
+    """How many times faster than the machine's the schedule's clock runs: above 1 for demonstrations only."""
+
+
+class RolloutStep(Section):
+    """One step of a rollout: how many get the candidate, and what must be seen before the next one."""
+
+    weight: float = Field(gt=0, le=1)
+    least_s: float = Field(ge=0)
+    least_users: int = Field(ge=1)
+    """Users of the candidate whose outcome is known."""
+
+
+class Rollout(Section):
+    """Experiments: steps, the test, guardrails (spec 4). What a gain must be to promote stands in `release`."""
+
+    steps: tuple[RolloutStep, ...] = (
+        RolloutStep(weight=0.10, least_s=24 * 3600, least_users=100),
+        RolloutStep(weight=0.25, least_s=12 * 3600, least_users=250),
+        RolloutStep(weight=0.50, least_s=12 * 3600, least_users=500),
+        RolloutStep(weight=1.00, least_s=6 * 3600, least_users=500),
+    )
+    automatic: bool = True
+    """True begins an experiment by itself where learning left a challenger."""
+
+    every_s: float = Field(60.0, gt=0)
+    """How often a running experiment is looked at; the test allows any number of looks."""
+
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Chance of a false decision over the whole life of an experiment, however often it is looked at."""
+
+    outcome_window_s: float = Field(6 * 3600.0, ge=0)
+    """A user counts once, with what they did in this time after their first answer in the experiment."""
+
+    max_days: float = Field(14.0, gt=0)
+    """After which an undecided experiment ends as inconclusive, with the stable arm serving."""
+
+    max_error_rate: float = Field(0.05, gt=0, le=1)
+    least_answers: int = Field(30, ge=1)
+    """Of an arm, before a guardrail may judge it."""
+
+    max_latency_ratio: float = Field(1.5, gt=1)
+    """Of the candidate's p95 to the stable arm's."""
+
+    max_unsafe_rate: float = Field(0.01, ge=0, le=1)
+    """Share of the candidate's answers in which the output screen stopped something, above the stable arm's."""
+
+    srm_alpha: float = Field(0.001, gt=0, lt=0.5)
+    """Of the sample-ratio test; an experiment whose split is not what was asked for is paused."""
+
+    max_exposed_to_both: float = Field(0.01, ge=0, le=1)
+    """Share of the users seen in both arms above which an experiment is paused."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        weights = [step.weight for step in self.steps]
+        if not weights or weights != sorted(set(weights)):
+            raise ValueError(f"rollout.steps must have rising weights, got {weights}")
+        return self
+
+
+class Monitoring(Section):
+    """What is watched, and when somebody is told (spec 4)."""
+
+    every_s: float = Field(60.0, gt=0)
+    max_error_rate: float = Field(0.05, gt=0, le=1)
+    weekly_drop: float = Field(0.05, gt=0, le=1)
+    """Relative fall of a weekly mean of click-through or satisfaction that alarms."""
+
+    psi_warn: float = Field(0.1, gt=0)
+    psi_alarm: float = Field(0.25, gt=0)
+    """Population stability index of inputs and features, week against week."""
+
+    least_answers: int = Field(50, ge=1)
+    """Below so many answers in a window nothing is judged."""
+
+    clear_after: int = Field(3, ge=1)
+    """Looks in a row that must be fine before an alert clears."""
+
+    raise_after: int = Field(2, ge=1)
+    """Looks in a row that must be bad before one is raised."""
+
+    webhook: str = ""
+    """URL that alerts are posted to as JSON; "" posts nowhere."""
+
+
+class Admin(Section):
+    """Who may call /admin."""
+
+    key_file: str = ""
+    """File that holds the bearer key. "" is `secrets/admin.key` below `paths.state`, made at the first start (mode 0600)."""

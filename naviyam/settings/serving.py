@@ -1,0 +1,112 @@
+"""The service: HTTP, the engine, what is safe."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from naviyam.settings.section import Section
+
+
+class LanguageModel(Section):
+    """The engine and its base."""
+
+    enabled: bool = True
+    base: str = "smollm2-135m-instruct"
+    """`smollm2-135m-instruct` (packaged GGUF, converted once) or a model name or folder for transformers."""
+
+    adapter: str = "nlg"
+    """Folder below `paths.adapters` served as champion; "" serves the plain base."""
+
+    merge_champion: bool = True
+    """True on a CPU: the champion lives in the weights, only a challenger is an adapter."""
+
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    """`auto`: bfloat16 on a GPU and on CPUs that compute it, else float32 (several times faster there)."""
+
+    max_model_len: int = 1_024
+    max_num_seqs: int = 32
+    max_queued: int = 64
+    max_loras: int = Field(4, ge=0)
+    """Adapters loaded at once besides a merged champion; 0 serves none and is faster on a CPU."""
+
+    max_lora_rank: int = 32
+    """A challenger on a merged engine needs its own rank plus the champion's."""
+
+    stream_interval: int = Field(4, ge=1)
+    """Tokens per streamed piece; the first token always leaves at once."""
+
+    stall_timeout_s: float = Field(30.0, gt=0)
+    """Silence with work at hand after which a replica counts as ill."""
+
+    ngram_speculation: bool = False
+    """Pays where answers copy their prompt; with slots for names and prices they do not. On a CPU it needs
+    `writing.temperature: 0`: vLLM 0.32 draws nonsense tokens there."""
+
+    enforce_eager: bool = True
+    kv_cache_gib: float = 1.0
+    gpu_memory_utilization: float = 0.85
+    tensor_parallel: int = 1
+    num_gpus: float = 0.0
+
+
+class Autoscale(Section):
+    """Replicas of one deployment."""
+
+    min_replicas: int = 1
+    max_replicas: int = 1
+    target_ongoing_requests: int = 16
+    max_ongoing_requests: int = 128
+    max_queued_requests: int = 256
+    upscale_delay_s: float = 5.0
+    downscale_delay_s: float = 60.0
+    num_cpus: float = 0.5
+
+
+class Serving(Section):
+    """HTTP and the shape of the application."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    dashboard_port: int = Field(8265, ge=0, le=65_535)
+    light_stages: Literal["in_process", "deployments"] = "in_process"
+    ingress: Autoscale = Autoscale()
+    retriever: Autoscale = Autoscale()
+    ranker: Autoscale = Autoscale()
+    llm: Autoscale = Autoscale(max_queued_requests=32)
+    """`max_ongoing_requests` must exceed `llm.max_num_seqs` + `llm.max_queued`: the engine refuses first."""
+
+    max_message_chars: int = 500
+    max_body_bytes: int = 65_536
+    max_concurrent_chats: int = 64
+    request_timeout_s: float = 12.0
+    retry_after_s: float = 2.0
+    feedback_fsync_window_s: float = 0.002
+    memory_ttl_s: float = 1_800.0
+    memory_max_sessions: int = 10_000
+
+
+class Safety(Section):
+    """Spec 6: what is decided by numbers."""
+
+    raw_text_days: int = 30
+
+    offensive_threshold: float = Field(0.7, gt=0, le=1)
+    """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
+
+    attack_threshold: float = Field(0.30, gt=0, le=1)
+    hunger_threshold: float = Field(0.40, gt=0, le=1)
+    hurt_threshold: float = Field(0.30, gt=0, le=1)
+    self_harm_threshold: float = Field(0.35, gt=0, le=1)
+    """These three for under 0.5 % false alarms on the food talk of the development sets of understanding, and none on those
+    of calm talk: the lowest that cost nothing there, since a quiet call that is missed is worse."""
+
+    least_letters: int = Field(3, ge=0)
+    """Shorter messages are the rules' alone: two letters (밥) say too little to weigh."""
+
+    name_letters: int = Field(12, ge=0)
+    """One word of at most so many letters may be a dish or a shop never seen: rude or not, the rules decide."""
+
+    calm_margin: float = Field(0.5, ge=0, le=1)
+    """Added to the three thresholds where the message itself also names food it wants, laughs, or says why it did not eat;
+    what the messages before it said raises nothing."""

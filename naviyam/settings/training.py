@@ -1,0 +1,84 @@
+"""How models are trained."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from naviyam.settings.section import Section
+
+
+class RankerIncremental(Section):
+    """The training of Wide & Deep that continues a parent (spec 3)."""
+
+    epochs: int = Field(5, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    wide_learning_rate: float = Field(5e-3, gt=0)
+    """As many times `learning_rate` as in the initial training."""
+
+    replay_share: float = Field(0.3, ge=0, lt=1)
+    """Share of the rows learned from that come from the parent's own data set, where it is still on disk: what was
+    learned before is not forgotten for a week's clicks."""
+
+
+class RankerTraining(Section):
+    """The initial training of Wide & Deep (spec 3)."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    wide_learning_rate: float = Field(5e-2, gt=0)
+    """Of the 50 wide weights, which stand beside embeddings and need larger steps."""
+
+    dropout: float = 0.3
+    seed: int = 7
+    good_influence_weight: float = 0.3
+    max_samples: int = 20_000
+    shuffle_window: int = Field(65_536, ge=1)
+    """Rows held and shuffled at a time; more than that stream by."""
+
+    incremental: RankerIncremental = RankerIncremental()
+
+
+class LoraStage(Section):
+    """One kind of LoRA training (spec 3). A step learns from `batch_size` x `accumulation` samples."""
+
+    epochs: int = Field(3, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(4, ge=1)
+    accumulation: int = Field(1, ge=1)
+    warmup_steps: int = Field(20, ge=0)
+    """At most half of all steps."""
+
+
+class LoraTuning(Section):
+    """LoRA training of the writer: `initial` on the plain base, `incremental` from the adapter that serves."""
+
+    rank: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    checkpoint_every: int = Field(40, ge=1)
+    """Steps; every epoch's end is one besides."""
+
+    initial: LoraStage = LoraStage()
+    incremental: LoraStage = LoraStage(
+        epochs=2, learning_rate=5e-5, accumulation=2, warmup_steps=50
+    )
+
+
+class Distributed(Section):
+    """Training with `--workers N` on Ray Train, and tuning."""
+
+    address: str = ""
+    """Address of a Ray cluster. "" is the job's own cluster, else that of `naviyam up`, else a session for the run alone."""
+
+    storage: str = ""
+    """Where checkpoints lie: a folder or URI that every node reaches. "" is `paths.state`/runs."""
+
+    max_failures: int = Field(3, ge=0)
+    """Times that dead workers are replaced before a run fails."""
+
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """`fsdp` spreads a base over the workers that one device cannot hold."""
+
+    cpus_per_worker: float = Field(1.0, gt=0)
+    gpus_per_worker: float = Field(0.0, ge=0)
