@@ -4,13 +4,13 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import create_engine
 
+from cluster.database import open_engine
 from cluster.rollout.experiment import Experiment, Happening, State
 from cluster.rollout.sql_store import SqlExperiments
 from cluster.rollout.store import MemoryExperiments, Note
 from naviyam.errors import ConflictError, NotFoundError
-from naviyam.settings import Rollout
+from naviyam.settings import Jobs, Paths, Rollout, Settings
 
 NOW = datetime(2026, 11, 21, 3, tzinfo=UTC)
 NOTE = Note(what="start", who="t", why="w", at=NOW, evidence={"한": 1})
@@ -37,13 +37,14 @@ def open_store(request, tmp_path):
         only = MemoryExperiments()
         yield lambda: only
         return
-    url = f"sqlite:///{tmp_path / 'control.db'}"
+    url = ""
     if request.param == "postgres":
         url = request.getfixturevalue("postgres")
     engines = []
 
     def make():
-        engines.append(create_engine(url))
+        settings = Settings(paths=Paths(state=tmp_path), jobs=Jobs(database=url))
+        engines.append(open_engine(settings))
         return SqlExperiments(engines[-1])
 
     yield make
