@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.failures import Failures, code_of
 from deployments.limits import Gate
 from deployments.protocol import (
     ChatRequest,
@@ -80,6 +81,7 @@ class ChatService:
         self._state = state
         self._probes = probes
         self._adapter = adapter
+        self._failures = Failures(state, clock)
         self._running: set[asyncio.Task[None]] = set()
         self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
         self._others = Gate(
@@ -109,9 +111,15 @@ class ChatService:
             received_s=received_s,
         )
         with self._chats.enter():
-            async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
+                    async for event in events:
+                        if isinstance(event, Failed):
+                            await self._failed(turn, event.code)
+                        yield event
+            except Exception as e:
+                await self._failed(turn, code_of(e))
+                raise
 
     async def chat(self, request: ChatRequest) -> Done:
         """Answer a message in one piece.
@@ -151,17 +159,10 @@ class ChatService:
         )
         with self._others.enter():
             try:
-                async with asyncio.timeout(self.settings.serving.request_timeout_s):
-                    for attempt in range(1, _ATTEMPTS + 1):
-                        try:
-                            return await self.runtimes.current.pipeline.recommend(ask)
-                        except StaleVersionError:
-                            if attempt == _ATTEMPTS:
-                                raise
-                            await self.runtimes.poll()
-            except TimeoutError as e:
-                raise DeadlineError("the search took too long; try again") from e
-        raise AssertionError
+                return await self._recommended(ask)
+            except Exception as e:
+                await self._failed(ask, code_of(e))
+                raise
 
     async def understand(self, request: UnderstandRequest) -> Understanding:
         """Answer stages 3 and 4 alone."""
@@ -263,6 +264,21 @@ class ChatService:
     def close(self) -> None:
         """Write what waits to disk."""
         self._state.close()
+
+    async def _recommended(self, ask: Ask) -> Recommendations:
+        try:
+            async with asyncio.timeout(self.settings.serving.request_timeout_s):
+                try:
+                    return await self.runtimes.current.pipeline.recommend(ask)
+                except StaleVersionError:
+                    await self.runtimes.poll()
+                    return await self.runtimes.current.pipeline.recommend(ask)
+        except TimeoutError as e:
+            raise DeadlineError("the search took too long; try again") from e
+
+    async def _failed(self, asked: Turn | Ask, code: str | None) -> None:
+        """Note a request that was let in and got no answer."""
+        await self._failures.record(asked, code, self.runtimes.current.pipeline.versions)
 
     async def _attempts(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Run the turn; where a part held other data, once more on the newest, telling the understanding once."""

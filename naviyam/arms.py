@@ -24,3 +24,13 @@ Arms = Mapping[Layer, Arm]
 """By layer; a layer without an experiment is absent and answers with what serves."""
 
 NO_ARMS: Arms = {}
+
+
+def variants_of(arms: Arms) -> dict[str, str]:
+    """Return the arm of every layer as log and metrics name it; a layer without an experiment is `stable`."""
+    return {layer: arms[layer].name if layer in arms else "stable" for layer in LAYERS}
+
+
+def experiments_of(arms: Arms) -> dict[str, str]:
+    """Return the experiment of every layer that has one."""
+    return {layer: arms[layer].experiment for layer in LAYERS if layer in arms}

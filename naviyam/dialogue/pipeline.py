@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from naviyam.arms import NO_ARMS
 from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock
 from naviyam.conversation import Turns
@@ -122,6 +123,7 @@ class Pipeline:
                 self._profile(turn.user_id), self._memory(turn, trace)
             )
             rng = random.Random(seed_of(turn.interaction_id))
+            trace.arms = turn.arms if profile.consent else NO_ARMS
         with trace.stage("preprocess"):
             verdict = self._screen.judge(turn.message, turns.need_signs)
         with trace.stage("understand"):
@@ -164,6 +166,7 @@ class Pipeline:
         trace = Trace.start(self._clock, ask.received_s)
         with trace.stage("orchestrate"):
             profile = await self._asked(ask)
+            trace.arms = ask.arms if profile.consent else NO_ARMS
         with trace.stage("preprocess"):
             verdict = self._screen.judge(ask.query)
         with trace.stage("understand"):

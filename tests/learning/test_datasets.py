@@ -32,6 +32,13 @@ def fill(world, count: int = 10, **more: object) -> None:
         world.feedback(f"i{i:02d}", ago=ago - timedelta(minutes=5))
 
 
+def cards(made):
+    return {
+        name: json.loads((Path(told["folder"]) / "card.json").read_text())
+        for name, told in made.items()
+    }
+
+
 def test_a_good_conversation_becomes_the_prompt_that_served_and_the_sentences_it_got(world):
     fill(world, 9)
     world.answer("i09", ago=HOUR, message="더 싼 데는?", cheaper_by_won=1_500)
@@ -113,6 +120,19 @@ def test_what_is_no_good_conversation_is_counted_and_left_out(world):
     ids = {r["interaction_id"] for part in ("train", "test") for r in world.rows(told, part)}
     assert ids == {f"i{i:02d}" for i in range(10)}
     assert card["dropped"] == Counter(c[0] for c in cases) | Counter(second_opinion_fault=1)
+
+
+def test_a_request_that_failed_is_no_answer_to_learn_from(world):
+    fill(world, 10)
+    world.write()
+    before = cards(world.make("ranker", "nlg"))
+    shutil.rmtree(world.settings.paths.state / "datasets")
+    for i in range(5):
+        world.fail(f"i{70 + i}")
+        world.feedback(f"i{70 + i}")
+    world.write()
+    assert cards(world.make("ranker", "nlg")) == before
+    assert before["nlg"]["answers"] == 10
 
 
 def test_nothing_is_used_twice_in_a_role_and_too_little_uses_nothing(world):

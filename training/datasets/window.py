@@ -35,10 +35,10 @@ class Window:
         return self.now - timedelta(days=self.options.window_days)
 
     def answers(self) -> str:
-        """Return the SQL of the window's answers."""
+        """Return the SQL of the window's answers; requests that failed are none."""
         return (
             f"SELECT * FROM interactions WHERE recorded_at > '{_sql(self.since)}' "
-            f"AND recorded_at <= '{_sql(self.now)}'"
+            f"AND recorded_at <= '{_sql(self.now)}' AND error IS NULL"
         )
 
     def feedback(self) -> str:
