@@ -13,7 +13,6 @@ from enum import IntEnum
 from typing import Any, Literal
 
 from cluster.monitoring.source import Population
-from naviyam.errors import NotFoundError
 
 
 class Level(IntEnum):
@@ -51,7 +50,7 @@ RULES: tuple[Rule, ...] = (
         threshold="monitoring.max_error_rate",
         every_s=0.0,
         meaning="Children get no answer: timeouts, a part that is down, or a fault in what was just released.",
-        first_look="naviyam status; naviyam events query \"SELECT error, count(*) FROM interactions GROUP BY 1\"; "
+        first_look='naviyam status; naviyam events query "SELECT error, count(*) FROM interactions GROUP BY 1"; '
         "an experiment that runs is rolled back by itself",
         korean="답을 받지 못한 요청이 너무 많아요. 진행 중인 실험은 자동으로 되돌려요. 서비스 상태부터 확인하세요.",
         rolls_back=True,
@@ -98,7 +97,7 @@ RULES: tuple[Rule, ...] = (
         threshold="monitoring.raise_after",
         every_s=0.0,
         meaning="Nothing is watched: the event log cannot be read, so no other alert can come.",
-        first_look="naviyam events query \"SELECT 1\"; the disk and the rights of the state folder",
+        first_look='naviyam events query "SELECT 1"; the disk and the rights of the state folder',
         korean="기록을 읽을 수 없어 감시가 멈췄어요. 저장 공간과 폴더 권한을 확인하세요.",
     ),
 )
@@ -174,7 +173,9 @@ class AlertEvent:
     @property
     def rolls_back(self) -> bool:
         """Whether running experiments must end for it."""
-        return self.kind != "cleared" and self.level is Level.ALARM and BY_NAME[self.rule].rolls_back
+        return (
+            self.kind != "cleared" and self.level is Level.ALARM and BY_NAME[self.rule].rolls_back
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a webhook is sent."""
@@ -236,7 +237,13 @@ class Alert:
 
 
 def step(
-    watch: Watch, reading: Reading, now: datetime, *, raise_after: int, clear_after: int, alert_id: str
+    watch: Watch,
+    reading: Reading,
+    now: datetime,
+    *,
+    raise_after: int,
+    clear_after: int,
+    alert_id: str,
 ) -> tuple[Watch, AlertEvent | None]:
     """Return the watch after a look, and what is to be told; `alert_id` names the alert if one is raised now."""
     watch = replace(watch, looked_at=now)
@@ -247,10 +254,7 @@ def step(
     row = watch.row + 1 if same else 1
     severe = watch.severe + 1 if reading.level is Level.ALARM else 0
     enough = row >= (raise_after if bad else clear_after)
-    try:
-        stage = TRANSITIONS[watch.stage, "bad" if bad else "fine"][enough]
-    except KeyError:
-        raise NotFoundError(f"no transition of an alert from {watch.stage!r} by {reading.level!r}") from None
+    stage = TRANSITIONS[watch.stage, "bad" if bad else "fine"][enough]
     after = replace(watch, stage=stage, row=row, severe=severe)
     was, held = watch.alert_id is not None, stage in ("raised", "clearing")
     level = Level.ALARM if severe >= raise_after else max(watch.level, Level.WARN)

@@ -74,7 +74,8 @@ def psi_of(reference: F64, current: F64) -> float:
 
 def shares(counts: Ints) -> F64:
     """Return counts [bins] as shares, half an observation added to each."""
-    return (counts + _SMOOTH) / (counts.sum() + _SMOOTH * len(counts))
+    smoothed: F64 = (counts + _SMOOTH) / (counts.sum() + _SMOOTH * len(counts))
+    return smoothed
 
 
 def ks_of(reference: F64, current: F64) -> float:
@@ -118,7 +119,13 @@ def compare_all(
 
 
 def judge(
-    rule: str, drifts: Sequence[Drift], answers: Iterable[int], *, least: int, warn: float, alarm: float
+    rule: str,
+    drifts: Sequence[Drift],
+    answers: Iterable[int],
+    *,
+    least: int,
+    warn: float,
+    alarm: float,
 ) -> Reading:
     """Return the reading of columns compared at once; `answers` of both weeks must be at least `least`."""
     sizes = tuple(answers)
@@ -162,8 +169,12 @@ def _design_effect(place: Ints, unit: Ints, bins: int) -> float:
     at_bin, at_unit = cell % bins, cell // bins
     p = np.bincount(place, minlength=bins) / size
     # sum over users of (y - n p)^2: the cells that are not 0, then what (n p)^2 adds for all
-    square = np.bincount(at_bin, weights=count**2.0 - 2.0 * count * own[at_unit] * p[at_bin], minlength=bins)
-    variance = (square + p**2 * float(np.sum(own.astype(np.float64) ** 2))) * len(names) / (len(names) - 1)
+    square = np.bincount(
+        at_bin, weights=count**2.0 - 2.0 * count * own[at_unit] * p[at_bin], minlength=bins
+    )
+    variance = (
+        (square + p**2 * float(np.sum(own.astype(np.float64) ** 2))) * len(names) / (len(names) - 1)
+    )
     seen = (p > 0) & (p < 1)
     if not seen.any():
         return 1.0

@@ -120,12 +120,12 @@ def prepare(views: Views, window: Window, population: Population, *, outcome_s: 
 
 def errors_of(views: Views, window: Window, population: Population) -> Errors:
     """Count the requests of a window."""
-    row = views.execute(
+    found = views.execute(
         "SELECT count(*), count(error) FROM interactions WHERE coalesce(simulated, false) = $simulated "
         "AND recorded_at >= $start AND recorded_at < $end",
         _span(window, population),
-    ).fetchone()
-    assert row is not None
+    )
+    (row,) = found.fetchall()
     return Errors(requests=row[0], failed=row[1])
 
 
@@ -141,7 +141,11 @@ def ratings_of(views: Views, window: Window, population: Population) -> Sums:
 
 
 def served_of(
-    views: Views, window: Window, population: Population, *, names: tuple[Sequence[str], Sequence[str]]
+    views: Views,
+    window: Window,
+    population: Population,
+    *,
+    names: tuple[Sequence[str], Sequence[str]],
 ) -> Served:
     """Return a sample of what came in and was served; `names` are those of the wide and of the numeric features."""
     found = views.sql(_SAMPLED, params=_span(window, population)).to_arrow_table()
@@ -198,7 +202,9 @@ def _filters(unit: npt.NDArray[np.int64], found: Sequence[Sequence[str] | None])
 
 
 def _features(
-    unit: npt.NDArray[np.int64], found: Sequence[Sequence[Sequence[float]] | None], names: Sequence[str]
+    unit: npt.NDArray[np.int64],
+    found: Sequence[Sequence[Sequence[float]] | None],
+    names: Sequence[str],
 ) -> dict[str, Column]:
     """Rows of another length are left out: they are of another schema."""
     rows = [(u, row) for u, shops in zip(unit, found, strict=True) for row in shops or ()]
