@@ -62,13 +62,15 @@ _SHOWN = """
 SELECT count(DISTINCT shop) AS shops_shown, exp(ln(2) * entropy(shop)) AS effective_shops
 FROM (SELECT unnest(shops) AS shop FROM answers)
 """
-_DIVERSITY = """
-WITH kinds AS (
-    SELECT interaction_id, category, count(*) AS n
+_OF_CATALOG = """
+WITH kept AS (
+    SELECT interaction_id, shop_id, category
     FROM (SELECT interaction_id, unnest(shops) AS shop_id FROM answers) JOIN _catalog USING (shop_id)
-    GROUP BY ALL
+), kinds AS (SELECT interaction_id, category, count(*) AS n FROM kept GROUP BY ALL
 ), lists AS (SELECT sum(n) AS shown, sum(n * (n - 1)) AS alike FROM kinds GROUP BY interaction_id)
-SELECT avg(1 - alike / (shown * (shown - 1))) FILTER (shown > 1) FROM lists
+SELECT (SELECT count(DISTINCT shop_id) FROM kept) / (SELECT count(*) FROM _catalog) AS coverage,
+       avg(1 - alike / (shown * (shown - 1))) FILTER (shown > 1) AS diversity
+FROM lists
 """
 _STARS = """
 SELECT avg(satisfaction_score), count(satisfaction_score) FROM feedback
@@ -191,8 +193,7 @@ def figures_of(
             ratings=ratings,
             shops_shown=shown["shops_shown"],
             effective_shops=shown["effective_shops"] if shown["shops_shown"] else None,
-            coverage=shown["shops_shown"] / len(categories) if categories else None,
-            diversity=_diversity(views, categories),
+            **_of_catalog(views, categories),
         ),
     )
 
@@ -213,13 +214,12 @@ def _layers(views: Views) -> dict[str, float]:
     return {name: n / total for name, n in rows}
 
 
-def _diversity(views: Views, categories: Mapping[str, str] | None) -> float | None:
+def _of_catalog(views: Views, categories: Mapping[str, str] | None) -> dict[str, float | None]:
     if not categories:
-        return None
+        return {"coverage": None, "diversity": None}
     table = pa.table({"shop_id": list(categories), "category": list(categories.values())})
     views.register("_catalog", table)
-    (value,) = _row(views, _DIVERSITY).values()
-    return None if value is None else float(value)
+    return _row(views, _OF_CATALOG)
 
 
 def _help_calls(

@@ -37,9 +37,11 @@ def later_week(settings: Settings, now: datetime) -> Window:
     return week(now, lag_s=settings.rollout.outcome_window_s)
 
 
-def fortnight(settings: Settings, now: datetime) -> Window:
-    """Return the span of everything that a look may ask about."""
-    return Window(start=later_week(settings, now).before.start, end=now)
+def earliest(rules: set[str], settings: Settings, now: datetime) -> datetime:
+    """Return from when on the log must be read to look at `rules`."""
+    if rules <= {"error_rate", "log_unreadable"}:
+        return last(now, ERROR_WINDOWS_S[-1]).start
+    return later_week(settings, now).before.start
 
 
 def readings_of(

@@ -9,11 +9,12 @@ from datetime import datetime
 
 from cluster.database import open_engine
 from cluster.monitoring.alerts import BY_NAME, Level, Reading, Watch, step
-from cluster.monitoring.looks import fortnight, readings_of
+from cluster.monitoring.looks import earliest, readings_of
 from cluster.monitoring.sinks import LogSink, Sink, WebhookSink, deliver
 from cluster.monitoring.source import POPULATIONS, Population, populations
 from cluster.monitoring.sql_store import SqlAlertStore
 from cluster.monitoring.store import AlertStore
+from cluster.monitoring.windows import Window
 from naviyam.errors import NaviyamError
 from naviyam.feedback.query import Views, reading
 from naviyam.feedback.store import EventStore
@@ -76,17 +77,20 @@ class MonitoringPart:
     def _look(
         self, due: set[tuple[str, Population]], now: datetime
     ) -> tuple[dict[tuple[str, Population], Reading], Reading]:
+        """Return the readings of what is due, and the one of the log itself."""
+        since = earliest({rule for rule, _ in due}, self._settings, now)
+
         def work(views: Views) -> dict[tuple[str, Population], Reading]:
             return {
                 (found.rule, population): found
-                for population in populations(views, fortnight(self._settings, now))
+                for population in populations(views, Window(start=since, end=now))
                 for found in readings_of(
                     views, {r for r, p in due if p == population}, population, self._settings, now
                 )
             }
 
         try:
-            found = reading(self._events, work)
+            found = reading(self._events, work, since=since)
         except (NaviyamError, OSError) as e:
             _logger.warning("the event log cannot be read: %s", e)
             return {}, Reading(

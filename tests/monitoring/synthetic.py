@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from naviyam.clock import SEOUL, FakeClock
-from naviyam.feedback.compaction import compact
 from naviyam.feedback.log import AppendLog
 from naviyam.feedback.schema import FEEDBACK, INTERACTIONS
 from naviyam.feedback.store import EventStore
@@ -27,11 +26,11 @@ _SHOPS = 40
 class Plan:
     """What the log is to hold. A function of the seconds since `START` says what holds then."""
 
-    answers_a_day: int = 240
-    users: int = 150
+    answers_a_day: int = 100
+    users: int = 120
     days: int = 21
     seed: int = 11
-    click: float = 0.5
+    click: float = 2.0
     simulated: bool = False
     click_factor: Callable[[float], float] = field(default=lambda s: 1.0)
     error_share: Callable[[float], float] = field(default=lambda s: 0.004)
@@ -44,19 +43,18 @@ class Plan:
 PLAN = Plan()
 
 
-def write(folder: Path, plan: Plan) -> EventStore:
-    """Write a plan's events below `folder` and bring them to Parquet."""
+def write(folder: Path, *plans: Plan) -> EventStore:
+    """Write the events of plans below `folder`, as closed segments."""
     store = EventStore(folder / "events")
     rows: dict[str, list[dict[str, Any]]] = {INTERACTIONS: [], FEEDBACK: []}
-    for kind, record in events(plan):
+    for kind, record in (found for plan in plans for found in events(plan)):
         rows[kind].append(record)
-    end = START + timedelta(days=plan.days)
+    end = START + timedelta(days=max(plan.days for plan in plans))
     for kind, records in rows.items():
         log = AppendLog(store.spool / kind, clock=FakeClock(current=end), max_records=10**9)
         for waiting in [log.append(r) for r in records]:
             waiting.result()
         log.close()
-    compact(store, FakeClock(current=end), raw_text_days=30, merge_up_to_bytes=1e9)
     return store
 
 
@@ -72,7 +70,7 @@ def events(plan: Plan) -> Iterator[tuple[str, dict[str, Any]]]:
             if not plan.open(at):
                 continue
             user = int(rng.integers(plan.users))
-            name = f"i{plan.seed}_{day:02d}_{i:05d}"
+            name = f"i{plan.seed}{int(plan.simulated)}_{day:02d}_{i:05d}"
             yield from _answer(plan, rng, float(at), user, float(taste[user]), name)
 
 
