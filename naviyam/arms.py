@@ -23,6 +23,9 @@ class Arm:
 Arms = Mapping[Layer, Arm]
 """By layer; a layer without an experiment is absent and answers with what serves."""
 
+SERVING = "default"
+"""The name, where a layer's versions are variants in the settings, of what serves."""
+
 NO_ARMS: Arms = {}
 
 
@@ -34,3 +37,9 @@ def variants_of(arms: Arms) -> dict[str, str]:
 def experiments_of(arms: Arms) -> dict[str, str]:
     """Return the experiment of every layer that has one."""
     return {layer: arms[layer].experiment for layer in LAYERS if layer in arms}
+
+
+def candidate_of(arms: Arms, layer: Layer) -> str | None:
+    """Return the version that is to answer instead of what serves, None for what serves."""
+    arm = arms.get(layer)
+    return arm.version if arm is not None and arm.name == "candidate" else None

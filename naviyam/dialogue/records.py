@@ -7,6 +7,7 @@ from typing import Any
 
 from naviyam.arms import experiments_of, variants_of
 from naviyam.dialogue.decide import Decision, Spoken
+from naviyam.dialogue.finder import Found
 from naviyam.dialogue.masked import masked
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
@@ -63,11 +64,18 @@ def metadata_of(
     }
 
 
-def serving(versions: Mapping[str, str], spoken: Spoken) -> Mapping[str, str]:
-    """Return the versions of one answer. Adapters change while a process runs: the one that wrote is named, or none."""
+def serving(
+    versions: Mapping[str, str], spoken: Spoken, found: Found | None = None
+) -> Mapping[str, str]:
+    """Return the versions that one answer is from.
+
+    Adapters change while a process runs and a user's arm may have another ranker, variant or adapter: what answered is
+    named. Where no model wrote, the adapter is `none`.
+    """
     by_model = spoken.written_by in ("llm", "mixed")
     adapter = spoken.adapter or (versions.get("adapter", "none") if by_model else "none")
-    return {**versions, "adapter": adapter}
+    searched = {} if found is None else {"ranker": found.ranker, "retriever": found.retriever}
+    return {**versions, **searched, "adapter": adapter, "prompt": spoken.prompt}
 
 
 def degraded_reason(spoken: Spoken, trace: Trace) -> str | None:

@@ -94,6 +94,9 @@ class Rollout(Section):
     max_unsafe_rate: float = Field(0.01, ge=0, le=1)
     """Share of the candidate's answers in which the output screen stopped something, above the stable arm's."""
 
+    arm_timeout_s: float = Field(1.0, gt=0)
+    """After which a candidate that has not answered (a text: begun) is an error of its arm, and what serves answers."""
+
     srm_alpha: float = Field(0.001, gt=0, lt=0.5)
     """Of the sample-ratio test; an experiment whose split is not what was asked for is paused."""
 
