@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,25 @@ class ProgramError(NaviyamError, RuntimeError):
 
     def __init__(self, message: str, *, code: int) -> None:
         super().__init__(message)
+        self.code = code
         self.final = code == SAID_WHY
         """Whether it said why it cannot; else it may be run again."""
 
 
 def run_module(
-    module: str, arguments: Sequence[str], *, say: Callable[[str], None]
+    module: str,
+    arguments: Sequence[str],
+    *,
+    say: Callable[[str], None],
+    environ: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Run `python -m module`, pass its progress to `say`, and return its last line of JSON, or `{"output": last line}`.
+
+    Args:
+        module: the program.
+        arguments: its command line.
+        say: takes every line that is not JSON.
+        environ: of its process; None is this one's.
 
     Raises:
         ProgramError: it ended with another code than 0.
@@ -46,6 +57,7 @@ def run_module(
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        env=environ,
         preexec_fn=_end_with_parent,
     )
     lines: list[str] = []

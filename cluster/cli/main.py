@@ -22,6 +22,7 @@ from cluster.cli import (
     learn,
     loop,
     models,
+    monitor,
     simulate,
     status,
     train,
@@ -79,6 +80,7 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
+app.add_typer(monitor.app, name="monitor")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

