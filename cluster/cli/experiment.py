@@ -1,7 +1,6 @@
 """`naviyam experiment`: canaries, by hand and as the controller sees them. Every verb is one write, carried to the replicas at once."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -60,7 +59,9 @@ def start(
 @app.command("list")
 def list_experiments(
     ctx: typer.Context,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that hold a layer.")] = False,
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those that hold a layer.")
+    ] = False,
 ) -> None:
     """List experiments, the newest first."""
     from cluster.rollout.experiment import OPEN

@@ -120,7 +120,11 @@ def relative_gain(candidate: float, champion: float) -> float:
 
 def offline_gain(kind: str, candidate: Metrics, champion: Metrics) -> float | None:
     """Return the relative gain that `decide` judged by, None where it was not measured."""
-    names = {"nlg": ("score",), "ranker": ("precision_at_5", "ndcg_at_5"), "nlu": ("intent_accuracy",)}
+    names = {
+        "nlg": ("score",),
+        "ranker": ("precision_at_5", "ndcg_at_5"),
+        "nlu": ("intent_accuracy",),
+    }
     measured = [
         relative_gain(candidate[name], champion[name])
         for name in names.get(kind, ())

@@ -6,24 +6,28 @@ event log come as ports.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from cluster.registry.release import OFFLINE_GAIN
-from cluster.rollout.analysis import analyse
+from cluster.rollout.analysis import Analysis, analyse
 from cluster.rollout.experiment import MODEL_OF, OPEN, Experiment, State
 from cluster.rollout.observed import Seen
+from cluster.rollout.outcomes import WeightChange
 from cluster.rollout.rollouts import Rollouts
 from cluster.rollout.store import Note
 from cluster.rollout.traffic import Traffic
-from cluster.rollout.verdict import Verdict, judge
+from cluster.rollout.verdict import Course, Verdict, judge
 from naviyam.arms import Layer
 from naviyam.errors import ConflictError, NaviyamError
+from naviyam.settings import Settings
 
 WHO = "controller"
+_DIGITS = re.compile(r"[-+]?\d[\d.,:]*")
 _log = logging.getLogger(__name__)
 
 
@@ -83,7 +87,7 @@ class RolloutPart:
     name: str = "rollouts"
 
     @property
-    def period_s(self) -> float:
+    def every_s(self) -> float:
         """Seconds between two ticks."""
         return self.rollouts.settings.rollout.every_s
 
@@ -142,8 +146,7 @@ class RolloutPart:
 
     def _look(self, experiment: Experiment, now: datetime) -> None:
         settings = self.rollouts.settings
-        analysis = analyse(self.observer.seen(experiment), experiment.periods, settings.rollout, now=now)  # fmt: skip
-        verdict = judge(analysis, experiment, settings, now=now)
+        analysis, verdict = look(experiment, self.observer.seen(experiment), settings, now)
         evidence = {"analysis": analysis.to_dict(), "verdict": verdict.to_dict()}
         why = "; ".join(verdict.reasons)
         if verdict.action == "hold":
@@ -163,7 +166,7 @@ class RolloutPart:
     ) -> None:
         """Keep why nothing was done, once for each reason to wait: the history is for people."""
         last = self.rollouts.experiments.history(experiment.id)[-1].note
-        kinds = [reason.partition(":")[0] for reason in verdict.reasons]
+        kinds = [_DIGITS.sub("#", reason) for reason in verdict.reasons]
         if last.what == "hold" and last.evidence.get("waits_for") == kinds:
             return
         self.rollouts.experiments.note(
@@ -176,6 +179,27 @@ class RolloutPart:
                 evidence={**evidence, "waits_for": kinds},
             ),
         )
+
+
+def look(
+    experiment: Experiment, stream: Iterable[Seen], settings: Settings, now: datetime
+) -> tuple[Analysis, Verdict]:
+    """Return what the answers of an experiment say by now, and what is to be done; nothing is done."""
+    analysis = analyse(
+        stream,
+        weights=[WeightChange(at=p.since, weight=p.weight) for p in experiment.periods],
+        settings=settings.rollout,
+        now=now,
+    )
+    course = Course(
+        layer=experiment.layer,
+        offline_gain=experiment.offline_gain,
+        step=experiment.step,
+        in_step_s=(now - experiment.step_since).total_seconds(),
+        age_s=experiment.age(now).total_seconds(),
+    )
+    rollout = settings.rollout.model_copy(update={"steps": experiment.steps})
+    return analysis, judge(analysis, course, rollout=rollout, release=settings.release)
 
 
 def _tried(experiments: tuple[Experiment, ...], layer: Layer, version: str) -> bool:
