@@ -3,6 +3,9 @@
 Ingress -> (Retriever, Ranker where `serving.light_stages` is `deployments`) and, where `llm.enabled`, the LLM.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application, Deployment
@@ -10,7 +13,13 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import GeneratedReader, HandleGenerator
-from deployments.handles import HandleRanker, HandleRetriever, Probed, ServingAdapter
+from deployments.handles import (
+    HandleRanker,
+    HandleRetriever,
+    LoadedAdapter,
+    Probed,
+    ServingAdapter,
+)
 from deployments.ingress import create_app
 from deployments.llm import build_llm, nlu_adapters
 from deployments.pipeline import ChatService, Probe
@@ -68,7 +77,13 @@ class Ingress:
             clock=clock,
             probes=probes,
             adapter=None if llm is None else ServingAdapter(llm),
+            adapter_ready=None if llm is None else LoadedAdapter(llm, settings.llm.adapter),
+            replica=serve.get_replica_context().replica_id.unique_id,
         )
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take the traffic table; Serve calls this at the start and on each change."""
+        self._service.take(user_config)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service)

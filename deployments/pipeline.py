@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
+from cluster.rollout.traffic import Traffic
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
 from deployments.protocol import (
@@ -23,7 +24,9 @@ from deployments.protocol import (
 )
 from deployments.runtime import Runtime
 from deployments.state import State
+from deployments.traffic import Prepare, TrafficTable
 from deployments.versioned import Versioned
+from naviyam.arms import Layer
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import Ask, Done, Event, Failed, Recommendations, Turn, Understood
 from naviyam.errors import (
@@ -62,6 +65,8 @@ class ChatService:
         state: memory, profiles and the event log.
         probes: readiness by part (`index`, `ranker`, `llm`).
         adapter: says what the language model writes with; None where it is what the settings name.
+        adapter_ready: waits for a candidate of the adapter to be loaded.
+        replica: the name of this process, where there are several.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class ChatService:
         clock: Clock,
         probes: Mapping[str, Probe],
         adapter: Probe | None = None,
+        adapter_ready: Prepare | None = None,
+        replica: str = "local",
     ) -> None:
         serving = settings.serving
         self.settings = settings
@@ -81,6 +88,11 @@ class ChatService:
         self._state = state
         self._probes = probes
         self._adapter = adapter
+        prepare: dict[Layer, Prepare] = {"ranker": self._ranker_ready}
+        if adapter_ready is not None:
+            prepare["adapter"] = adapter_ready
+        self.traffic = TrafficTable(prepare)
+        self.replica = replica
         self._failures = Failures(state, clock)
         self._running: set[asyncio.Task[None]] = set()
         self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
@@ -102,9 +114,11 @@ class ChatService:
                 field="message",
             )
         now = self.clock.now()
+        user_id = self._pseudonym(request.user_id)
         turn = Turn(
             interaction_id=new_id("i", now),
-            user_id=self._pseudonym(request.user_id),
+            user_id=user_id,
+            arms=self.traffic.arms(user_id),
             session_id=request.session_id or new_id("s", now),
             message=request.message,
             context=request.context.to_domain(now),
@@ -147,6 +161,7 @@ class ChatService:
         ask = Ask(
             interaction_id=new_id("i", now),
             user_id=user_id,
+            arms=self.traffic.arms(user_id),
             context=request.context.to_domain(now),
             received_s=received_s,
             query=request.query or (given.semantic_query if given is not None else ""),
@@ -260,6 +275,17 @@ class ChatService:
         if self._adapter is not None:
             versions["adapter"] = await self._adapter()
         return versions
+
+    def take(self, user_config: Mapping[str, Any]) -> bool:
+        """Take `{"traffic": {"revision", "splits"}}` as Serve hands it over; return whether it was newer than what is held.
+
+        Raises:
+            InputError: the shape is another one.
+        """
+        return self.traffic.take(Traffic.parse(user_config.get("traffic") or {}))
+
+    async def _ranker_ready(self, version: str) -> None:
+        await self.runtimes.current.ranker.prepare(version)
 
     def close(self) -> None:
         """Write what waits to disk."""
