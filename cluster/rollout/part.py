@@ -114,13 +114,13 @@ class RolloutPart:
         if self.rollouts.experiments.traffic().revision != before:
             self.carry()
 
-    def carry(self) -> None:
-        """Bring the replicas to the store's table where they hold another one."""
+    def carry(self) -> bool:
+        """Bring the replicas to the store's table where they hold another one; return False where there are none."""
         traffic = self.rollouts.experiments.traffic()
         held = self.fleet.revision()
-        if held is None or held == traffic.revision:
-            return
-        self.fleet.apply(traffic)
+        if held is not None and held != traffic.revision:
+            self.fleet.apply(traffic)
+        return held is not None
 
     def _begin(self) -> None:
         """Begin a canary for a challenger that was in none yet; one whose canary ended undecided waits for a person."""
