@@ -1,0 +1,6 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.rollout.conftest import BEGAN
+
