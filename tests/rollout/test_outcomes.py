@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from tests.rollout.crowd import at, seen
 
 from cluster.rollout.observed import in_order
 from cluster.rollout.outcomes import Answers, Periods, WeightChange, users_of
 from naviyam.errors import InputError
+from tests.rollout.crowd import at, seen
 
 WINDOW_S = 3600.0
 STEPS = ((0.0, 0.1), (10_000.0, 0.25))
