@@ -22,9 +22,11 @@ Outcome = Literal["promote", "roll_back", "pause", "none"]
 BASE_CTR: Final = 0.30
 DAY_S: Final = 86_400.0
 _ERROR_RATE: Final = 0.005
+_UNSAFE_RATE: Final = 0.0005
 _SPREAD: Final = 6.0
 """Concentration of the users' own click rates (a Beta distribution around the base)."""
 
+_ORDERED: Final = 0.1
 _RATED: Final = 0.15
 _STARS: Final = (0.05, 0.05, 0.10, 0.35, 0.45)
 _LOOK_S: Final = 600.0
@@ -94,10 +96,7 @@ class Trial:
         self.end_s = rollout.max_days * DAY_S
         expected = users_a_day * scenario.traffic * rollout.max_days
         first_s = np.sort(rng.uniform(0, self.end_s, rng.poisson(expected)))
-        self.periods, self.looks_s = (
-            Periods(start_s=np.zeros(1), weight=np.zeros(1)),
-            np.arange(_LOOK_S, self.end_s + 1, _LOOK_S),
-        )
+        self.looks_s = np.arange(_LOOK_S, self.end_s + 1, _LOOK_S)
         bucket = rng.random(len(first_s))
         self.periods = self._ramp(first_s, bucket)
         candidate = bucket < self.periods.weight[self.periods.index(first_s)]
@@ -146,17 +145,20 @@ class Trial:
         at_s, arm = first_s[user], candidate[user]
         fails = np.full(size, _ERROR_RATE)
         fails[arm & (at_s >= self.burst_s) & (at_s < self.burst_s + _BURST_S)] = _BURST_RATE
-        stars = rng.choice(np.linspace(0, 1, len(_STARS)), size, p=_STARS)
+        rated = rng.random(size) < _RATED
+        stars = np.full(size, np.nan)
+        stars[rated] = rng.choice(np.linspace(0, 1, len(_STARS)), int(rated.sum()), p=_STARS)
+        mishap = rng.random(size)
         return Answers(
             user=user,
             candidate=~arm if scenario.swapped else arm,
             at_s=at_s,
             latency_s=np.exp(0.4 * rng.standard_normal(size)),
             clicked=clicked.astype(np.float64),
-            ordered=(clicked & (rng.random(size) < 0.1)).astype(np.float64),
-            satisfaction=np.where(rng.random(size) < _RATED, stars, np.nan),
-            error=rng.random(size) < fails,
-            unsafe=rng.random(size) < _ERROR_RATE / 10,
+            ordered=(clicked & (abs(mishap - 0.7) < _ORDERED / 2)).astype(np.float64),
+            satisfaction=stars,
+            error=mishap < fails,
+            unsafe=mishap > 1 - _UNSAFE_RATE,
         )
 
     @cached_property

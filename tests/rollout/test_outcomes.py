@@ -21,13 +21,12 @@ def test_a_user_counts_once_with_the_mean_of_the_window_after_the_first_answer()
     found = users(
         seen("a", after_s=0, clicked=True, satisfaction=5),
         seen("a", after_s=600),
-        seen("a", after_s=3600, ordered=True, satisfaction=2, error=True),
-        seen("a", after_s=3601, clicked=True, unsafe=True),
+        seen("a", after_s=3600, ordered=True, satisfaction=2),
+        seen("a", after_s=3601, clicked=True),
     )
     assert found.clicked.tolist() == [1 / 3]
     assert found.ordered.tolist() == [1 / 3]
     assert found.satisfaction.tolist() == [(1.0 + 0.25) / 2]
-    assert (found.error.tolist(), found.unsafe.tolist()) == ([1 / 3], [0.0])
 
 
 def test_who_said_nothing_of_satisfaction_is_missing_there():
