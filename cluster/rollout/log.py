@@ -5,7 +5,7 @@ answer, or where the arm could not answer and the stable one did. Feedback count
 user who got that answer, whenever it came: a later look may know more than an earlier one, of both arms alike.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cluster.rollout.observed import Seen, in_order
@@ -13,10 +13,11 @@ from naviyam.arms import Layer
 from naviyam.feedback.query import Views, reading
 from naviyam.feedback.store import EventStore
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SQL: Final = """
 WITH answers AS (
     SELECT
-        interaction_id, user_id, recorded_at AS at,
+        interaction_id, user_id, recorded_at,
         variants[$layer] AS arm,
         coalesce(response_time_s, 0) AS latency_s,
         error IS NOT NULL OR coalesce(list_contains(arm_errors, $layer), false) AS failed,
@@ -35,8 +36,9 @@ WITH answers AS (
     GROUP BY interaction_id, user_id
 )
 SELECT
-    user_id, arm, at, latency_s,
-    coalesce(clicked, false), coalesce(ordered, false), satisfaction, failed, stopped
+    user_id, arm, epoch_us(recorded_at) AS asked_us, latency_s,
+    coalesce(clicked, false) AS clicked, coalesce(ordered, false) AS ordered, satisfaction,
+    failed AS error, stopped AS unsafe
 FROM answers LEFT JOIN made USING (interaction_id, user_id)
 """
 
@@ -58,21 +60,9 @@ def observe(
     asked = {"experiment": experiment, "layer": layer, "since": since}
 
     def read(views: Views) -> tuple[Seen, ...]:
+        rows = views.sql(_SQL, params=asked).to_arrow_table().to_pylist()
         return in_order(
-            Seen(
-                user_id=user_id,
-                arm=arm,
-                at=at,
-                latency_s=latency_s,
-                clicked=clicked,
-                ordered=ordered,
-                satisfaction=satisfaction,
-                error=failed,
-                unsafe=stopped,
-            )
-            for user_id, arm, at, latency_s, clicked, ordered, satisfaction, failed, stopped in (
-                views.execute(_SQL, asked).fetchall()
-            )
+            Seen(at=_EPOCH + timedelta(microseconds=row.pop("asked_us")), **row) for row in rows
         )
 
     return reading(store, read)

@@ -9,12 +9,14 @@ The step to a weight of 1 leaves nobody to compare with, so it is not taken to g
 stays at the step before. Where an operator set it to 1, what was seen before still counts.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from cluster.rollout.analysis import Analysis, Difference, Metric
-from cluster.rollout.checks import Share
+from cluster.rollout.analysis import Analysis
+from cluster.rollout.checks import SampleRatio, Share
+from cluster.rollout.differences import Difference, Metric
 from naviyam.arms import Layer
 from naviyam.settings import Release, Rollout
 
@@ -90,7 +92,8 @@ def judge(analysis: Analysis, course: Course, *, rollout: Rollout, release: Rele
         return verdict
     minimums = tuple(_minimums(analysis, course, rollout))
     proof = tuple(_proof(analysis, course, bar))
-    if not proof and not minimums:
+    against = tuple(_against(analysis))
+    if not (proof or minimums or against):
         found = analysis.differences[bar.metric]
         return Verdict(
             action="promote",
@@ -103,10 +106,9 @@ def judge(analysis: Analysis, course: Course, *, rollout: Rollout, release: Rele
     if verdict is not None:
         return Verdict(
             action="inconclusive",
-            reasons=(*verdict.reasons, *proof, *minimums),
+            reasons=(*verdict.reasons, *proof, *against, *minimums),
             note=verdict.note,
         )
-    against = tuple(_against(analysis))
     last = course.step >= len(rollout.steps) - 1
     if not minimums and not against and not last:
         following = rollout.steps[course.step + 1]
@@ -167,11 +169,13 @@ def _breach(analysis: Analysis) -> Verdict | None:
 
 
 def _over(guard: Share) -> str:
-    since = "" if guard.above else f", over its limit at answer {(guard.breached_at or 0) + 1:,}"
-    return (
+    text = (
         f"{guard.name} of the candidate {guard.share:.1%} ({guard.events:,} of {guard.units:,} answers), "
-        f"limit {guard.limit:.1%}{since}"
+        f"limit {guard.limit:.1%}"
     )
+    if guard.breach is not None and guard.breach.hour:
+        text += f"; {guard.breach.events:,} of {guard.breach.units:,} within an hour"
+    return text
 
 
 def _fault(analysis: Analysis, rollout: Rollout) -> Verdict | None:
@@ -179,10 +183,7 @@ def _fault(analysis: Analysis, rollout: Rollout) -> Verdict | None:
     notes: list[str] = []
     split, both = analysis.sample_ratio, analysis.both_arms
     if split.breached:
-        reasons.append(
-            f"{split.candidate:,} of {split.users:,} users came to the candidate, the weights foretell "
-            f"{split.expected:,.0f}: evidence {_odds(split.log_evidence)} against chance"
-        )
+        reasons.append(_split(split))
         notes.append(
             f"이용자 배분이 비율과 다릅니다({split.candidate:,}명, 예상 {split.expected:,.0f}명)"
         )
@@ -199,8 +200,12 @@ def _fault(analysis: Analysis, rollout: Rollout) -> Verdict | None:
     )
 
 
-def _odds(log_evidence: float) -> str:
-    return f"{float(10 ** min(log_evidence / 2.302585, 12)):,.0f} to 1"
+def _split(split: SampleRatio) -> str:
+    odds = math.exp(min(split.log_evidence, 27))
+    return (
+        f"{split.candidate:,} of {split.users:,} users came to the candidate, the weights foretell "
+        f"{split.expected:,.0f}: evidence {odds:,.0f} to 1 against chance"
+    )
 
 
 def _harm(analysis: Analysis) -> Verdict | None:
@@ -258,7 +263,9 @@ def _proof(analysis: Analysis, course: Course, bar: _Bar) -> Iterator[str]:
 
 
 def _against(analysis: Analysis) -> Iterator[str]:
-    """Yield what forbids the next step although it proves nothing."""
+    """Yield what forbids a step or a promotion although it proves nothing."""
+    if analysis.sample_ratio.doubtful:
+        yield f"the split is in doubt: {_split(analysis.sample_ratio)}"
     for guard in analysis.guardrails:
         if guard.above:
             yield (
