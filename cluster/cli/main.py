@@ -19,9 +19,11 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    jobs,
     learn,
     loop,
     models,
+    schedule,
     simulate,
     status,
     train,
@@ -79,6 +81,8 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(schedule.app, name="schedule")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:
