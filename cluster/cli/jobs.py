@@ -129,7 +129,6 @@ def open_commands(session: Session) -> "JobCommands":
 
     return JobCommands(
         settings=session.settings,
-        config=session.config_path,
         store=SqlStore.of(session.settings),
         clock=SystemClock(),
     )

@@ -80,6 +80,8 @@ def _run(
             sys.stderr.write(f"error: {words}\n")
             folder.write_end(attempt, Ended(code=e.code, words=words))
             return SAID_WHY if e.final else LOST
+        finally:
+            _end_children(folder)
     write_result(folder.result_path, result)
     return 0
 
@@ -141,7 +143,7 @@ def _is_attempt(pid: int, folder: JobFolder) -> bool:
 
 
 def _end_children(folder: JobFolder) -> int:
-    """Kill what earlier attempts left running; return how many there were."""
+    """Kill what attempts left running, this one or earlier ones; return how many there were."""
     mark = f"{MARK}={folder.path}".encode()
     found = 0
     for entry in Path("/proc").iterdir():

@@ -37,9 +37,7 @@ class Surroundings:
 
 def make_parts(around: Surroundings) -> Sequence[Part]:
     """Return the parts in the order in which they are ticked."""
-    commands = JobCommands(
-        settings=around.settings, config=around.config, store=around.store, clock=around.clock
-    )
+    commands = JobCommands(settings=around.settings, store=around.store, clock=around.clock)
     return (
         JobController(
             settings=around.settings,
@@ -48,6 +46,7 @@ def make_parts(around: Surroundings) -> Sequence[Part]:
             load=LoadProbe(address=around.dashboard_url),
             clock=around.clock,
             root=around.root,
+            config=around.config,
         ),
         SchedulePart(commands=commands, store=around.store, new_samples=count_new),
     )

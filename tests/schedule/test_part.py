@@ -30,7 +30,7 @@ class World:
 
     def restart(self):
         commands = JobCommands(
-            settings=self.settings, config=None, store=self.store, clock=self.clock
+            settings=self.settings, store=self.store, clock=self.clock
         )
         self.part = SchedulePart(
             commands=commands, store=self.store, new_samples=lambda _: self.samples
