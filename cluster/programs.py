@@ -37,6 +37,12 @@ class ProgramError(NaviyamError, RuntimeError):
         """Whether it said why it cannot; else it may be run again."""
 
 
+class StepLostError(NaviyamError, RuntimeError):
+    """Something else ended a program, as often as it was begun; it may be run again later."""
+
+    final = False
+
+
 def run_module(
     module: str,
     arguments: Sequence[str],

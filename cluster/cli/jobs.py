@@ -87,7 +87,9 @@ def show(ctx: typer.Context, job: JobId) -> None:
     history = [
         (h["at"][:19], h["event"], h["state"], h["attempt"], h["reason"]) for h in found["history"]
     ]
-    facts = [(k, v) for k, v in found.items() if k not in ("history", "result") and v not in ("", None)]
+    facts = [
+        (k, v) for k, v in found.items() if k not in ("history", "result") and v not in ("", None)
+    ]
     session.answer(
         found,
         table(job, ("", ""), facts),
@@ -144,7 +146,11 @@ def open_runs(session: Session) -> "Runs | None":
 
 def _row(job: dict[str, Any]) -> tuple[object, ...]:
     why = job["waits_for"] or job["reason"] or (job["module"] if job["kind"] == "foreign" else "")
-    state = f"{job['state']} (cancelling)" if job.get("cancel") and not job["ended_at"] else job["state"]
+    state = (
+        f"{job['state']} (cancelling)"
+        if job.get("cancel") and not job["ended_at"]
+        else job["state"]
+    )
     shown = f"{job['id']} (foreign)" if job["kind"] == "foreign" else job["id"]
     at = (job.get("submitted_at") or job.get("started_at") or "")[:19]
     return shown, state, job["attempt"], job["priority"], job["who"], at, why[:100]

@@ -64,7 +64,7 @@ def open_schedule(session: Session) -> "ScheduleCommands":
 
 def schedule_rows(found: dict[str, Any]) -> list[tuple[object, ...]]:
     """Return one row for each schedule."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for kind, each in found.items():
         last = next(iter(each["decisions"]), None)
         state = f"paused by {each['paused']}" if each["paused"] else "on"

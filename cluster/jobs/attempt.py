@@ -139,7 +139,11 @@ def _is_attempt(pid: int, folder: JobFolder) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return pid != os.getpid() and b"cluster.jobs.attempt" in words and str(folder.path).encode() in words
+    return (
+        pid != os.getpid()
+        and b"cluster.jobs.attempt" in words
+        and str(folder.path).encode() in words
+    )
 
 
 def _end_children(folder: JobFolder) -> int:

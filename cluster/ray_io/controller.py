@@ -137,7 +137,9 @@ def start(settings: Settings, config: Path | None, root: Path) -> int:
 
 def main() -> int:
     """Parse the command line and start it."""
-    parser = argparse.ArgumentParser(prog="python -m cluster.ray_io.controller", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster.ray_io.controller", description=__doc__
+    )
     parser.add_argument("--config", type=Path, default=None, help="YAML file; defaults without")
     arguments = parser.parse_args()
     try:

@@ -35,9 +35,7 @@ class LoadProbe:
         if load.cpu is None:
             return load
         self._cpu.append(load.cpu)
-        return Load(
-            cpu=sum(self._cpu) / len(self._cpu), memory=load.memory, gpu=load.gpu
-        )
+        return Load(cpu=sum(self._cpu) / len(self._cpu), memory=load.memory, gpu=load.gpu)
 
 
 def local_load() -> Load:

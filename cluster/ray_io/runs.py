@@ -66,9 +66,7 @@ class RayRuns:
     ) -> httpx.Response:
         how = {"timeout": self.timeout_s, **how}
         try:
-            answer = httpx.request(
-                method, f"{self.address}{_ROUTE}{path}", trust_env=False, **how
-            )
+            answer = httpx.request(method, f"{self.address}{_ROUTE}{path}", trust_env=False, **how)
         except httpx.HTTPError as e:
             raise ClusterError(
                 f"Ray at {self.address} does not answer ({type(e).__name__}); is it up? `naviyam up` starts it"

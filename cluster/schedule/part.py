@@ -51,7 +51,6 @@ class Plan:
     """Whether `schedule.clock_scale` moves it; what expires does so by the machine's clock."""
 
 
-
 def plans_of(settings: Settings) -> tuple[Plan, ...]:
     """Return what runs by the clock."""
     schedule = settings.schedule
@@ -249,5 +248,3 @@ def _scaled(held: Document, real: Clock) -> ScaledClock:
         virtual=datetime.fromisoformat(held["virtual"]),
         scale=float(held["scale"]),
     )
-
-

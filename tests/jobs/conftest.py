@@ -2,6 +2,7 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
+import sqlalchemy as sa
 
 from cluster.jobs.memory_store import MemoryStore
 from cluster.jobs.sql_store import SqlStore
@@ -38,8 +39,6 @@ def store(request, tmp_path):
 
 
 def new_database(url):
-    import sqlalchemy as sa
-
     name = f"naviyam_{next(_databases)}"
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -43,7 +43,14 @@ class Bench:
     def begin(self, attempt, *more):
         module = ["naviyam_test_program", str(self.marks), str(self.go), *more]
         process = subprocess.Popen(
-            [sys.executable, "-m", "cluster.jobs.attempt", str(self.folder.path), str(attempt), *module],
+            [
+                sys.executable,
+                "-m",
+                "cluster.jobs.attempt",
+                str(self.folder.path),
+                str(attempt),
+                *module,
+            ],
             env=self.environ,
             stderr=subprocess.PIPE,
             text=True,

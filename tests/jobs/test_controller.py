@@ -27,9 +27,7 @@ class World:
         self.runs = MemoryRuns()
         self.clock = FakeClock(current=NOW)
         self.load = Load(cpu=0.1, memory=0.1)
-        self.commands = JobCommands(
-            settings=self.settings, store=self.store, clock=self.clock
-        )
+        self.commands = JobCommands(settings=self.settings, store=self.store, clock=self.clock)
         self.restart()
 
     def restart(self):

@@ -55,13 +55,15 @@ class Cluster:
         here = os.getcwd()
         self.environ = {**os.environ, "PYTHONPATH": f"{root}:{here}"}
         self.store = SqlStore.of(self.settings)
-        self.runs = RayRuns(
-            address=f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
-        )
+        self.runs = RayRuns(address=f"http://127.0.0.1:{self.settings.serving.dashboard_port}")
 
     def up(self):
         self.head = heads.start_head(self.settings, self.environ, timeout_s=240)
-        environ = {**self.environ, **heads.ray_environment(self.settings), heads.MARK: self.head.mark}
+        environ = {
+            **self.environ,
+            **heads.ray_environment(self.settings),
+            heads.MARK: self.head.mark,
+        }
         done = subprocess.run(
             [sys.executable, "-m", "cluster.ray_io.controller", "--config", str(self.config)],
             env=environ,

@@ -98,9 +98,7 @@ def test_a_decision_answers_only_the_trigger_that_it_knew():
 
 
 def test_a_state_comes_back_as_it_was():
-    state = replace(
-        begin(MORNING), trigger=Trigger(at=MORNING, who="m"), decisions=(ran(MORNING),)
-    )
+    state = replace(begin(MORNING), trigger=Trigger(at=MORNING, who="m"), decisions=(ran(MORNING),))
     assert ScheduleState.parse(state.to_dict()) == state
 
 

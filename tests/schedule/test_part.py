@@ -29,9 +29,7 @@ class World:
         self.restart()
 
     def restart(self):
-        commands = JobCommands(
-            settings=self.settings, store=self.store, clock=self.clock
-        )
+        commands = JobCommands(settings=self.settings, store=self.store, clock=self.clock)
         self.part = SchedulePart(
             commands=commands, store=self.store, new_samples=lambda _: self.samples
         )
