@@ -1,5 +1,6 @@
 """The controller over a store and a cluster in memory: its story in ticks, and its death between any two deeds."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -254,6 +255,29 @@ def test_strays_of_ended_jobs_are_stopped_and_foreign_ones_left_alone(world):
     world.restart()
     world.tick()
     assert world.runs.stopped == ["late"]
+
+
+def test_what_the_cluster_calls_running_without_a_process_is_lost_after_a_while(world):
+    job = world.submit()
+    world.tick()
+    lock = JobFolder.of(world.settings, job.id).lock_path
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        held.write('{"pid": 1, "attempt": 1}')
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for _ in range(20):
+            world.tick()
+        assert world.state(job) == ("running", 1)
+    for _ in range(10):
+        world.tick()
+    assert world.state(job) == ("running", 1)
+    world.tick()
+    assert world.state(job) == ("queued", 1)
+    assert "its process is gone" in world.store.job(job.id).reason
+    world.tick(10)
+    assert world.state(job) == ("running", 2)
+    assert world.runs.stopped == ["lora-1-s-1"]
 
 
 class KilledError(BaseException):
