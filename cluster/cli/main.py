@@ -24,6 +24,11 @@ from cluster.cli import (
     loop,
     models,
     monitor,
+    jobs,
+    learn,
+    loop,
+    models,
+    schedule,
     simulate,
     status,
     train,
@@ -83,6 +88,8 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(monitor.app, name="monitor")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(schedule.app, name="schedule")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

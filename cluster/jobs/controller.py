@@ -7,11 +7,11 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cluster.jobs.commands import JOB_MARK
-from cluster.jobs.folders import JobFolder
+from cluster.jobs.folders import JobFolder, Process
 from cluster.jobs.plan import Action, Move, Note, Snapshot, Stop, Submit, plan_tick
 from cluster.jobs.runs import ClusterError, Runs
 from cluster.jobs.states import ENDED, ON_CLUSTER, JobEvent, JobState
@@ -23,6 +23,10 @@ from naviyam.settings import Settings
 
 _logger = logging.getLogger(__name__)
 _OPEN = frozenset(JobState) - ENDED
+_GONE_S = 10.0
+_NOT_BEGUN_S = 900.0
+"""As long as Ray itself lets a job wait for its start."""
+
 _ROUNDS = 4
 """Steps of one tick: chosen, submitted, seen running."""
 
@@ -38,6 +42,7 @@ class JobController:
         load: looks at the machines.
         clock: gives the times.
         root: folder in which programs run.
+        config: settings file that they are given; None means the built-in defaults.
         environ: further variables of the programs.
     """
 
@@ -47,6 +52,7 @@ class JobController:
     load: Callable[[], Load]
     clock: Clock
     root: Path
+    config: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     name: str = "jobs"
     last_load: Load | None = None
@@ -54,6 +60,7 @@ class JobController:
     """Why the cluster was not seen at the last tick, "" where it was."""
 
     _settled: bool = False
+    _silent: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def every_s(self) -> float:
@@ -86,6 +93,7 @@ class JobController:
             runs=runs,
             done=frozenset(name for name, f in folders.items() if f.result_path.exists()),
             ended=ended,
+            gone=frozenset(j.submission for j in active if self._gone(j, folders[j.id])),
             strays=frozenset(self._strays(runs)),
             load=self.last_load,
             starts=starts,
@@ -102,6 +110,19 @@ class JobController:
         self.trouble = ""
         self._settled = True
         return found
+
+    def _gone(self, job: Job, folder: JobFolder) -> bool:
+        """Return whether the attempt has had no process for too long.
+
+        Looked at without a word to the cluster: one that ended a moment ago is given the time to be reported.
+        """
+        process = folder.process(job.attempt)
+        if process is Process.ALIVE or job.state is JobState.STARTING:
+            self._silent.pop(job.submission, None)
+            return False
+        since = self._silent.setdefault(job.submission, self.clock.now())
+        limit_s = _GONE_S if process is Process.GONE else _NOT_BEGUN_S
+        return self.clock.now() - since >= timedelta(seconds=limit_s)
 
     def _strays(self, runs: Mapping[str, Run] | None) -> list[str]:
         """Return submissions of ours that run and should not."""
@@ -146,8 +167,13 @@ class JobController:
         attempt = (sys.executable, "-m", "cluster.jobs.attempt", str(folder), str(job.attempt))
         self.runs.submit(
             job.submission,
-            (*attempt, job.spec.module, *job.arguments()),
+            (*attempt, job.spec.module, *job.arguments(), *self._config(job)),
             root=self.root,
             metadata={JOB_MARK: job.id, "kind": job.spec.kind, "who": job.spec.who},
             environ=self.environ,
         )
+
+    def _config(self, job: Job) -> tuple[str, ...]:
+        if self.config is None or not job.spec.configured:
+            return ()
+        return "--config", str(self.config.resolve())

@@ -1,5 +1,6 @@
 """The controller over a store and a cluster in memory: its story in ticks, and its death between any two deeds."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -27,9 +28,7 @@ class World:
         self.runs = MemoryRuns()
         self.clock = FakeClock(current=NOW)
         self.load = Load(cpu=0.1, memory=0.1)
-        self.commands = JobCommands(
-            settings=self.settings, config=None, store=self.store, clock=self.clock
-        )
+        self.commands = JobCommands(settings=self.settings, store=self.store, clock=self.clock)
         self.restart()
 
     def restart(self):
@@ -41,6 +40,7 @@ class World:
             load=lambda: self.load,
             clock=self.clock,
             root=Path("/root"),
+            config=Path("/root/c.yaml"),
         )
 
     def submit(self, kind="lora", **how):
@@ -84,7 +84,7 @@ def test_a_job_is_written_down_then_submitted_then_done(world):
     command = world.runs.commands["lora-1-s-1"]
     assert command[1:] == (
         *("-m", "cluster.jobs.attempt", str(JobFolder.of(world.settings, job.id).path), "1"),
-        *("training.lora", "--max-steps", "5"),
+        *("training.lora", "--max-steps", "5", "--config", "/root/c.yaml"),
     )
     world.succeed(job)
     world.tick()
@@ -142,7 +142,7 @@ def test_out_of_memory_is_tried_once_with_half_the_batch(world):
     world.fail(job, SAID_WHY, "MemoryError")
     world.tick()
     world.tick(10)
-    assert world.runs.commands["lora-1-s-2"][-2:] == ("--batch-scale", "0.5")
+    assert world.runs.commands["lora-1-s-2"][-4:-2] == ("--batch-scale", "0.5")
     world.fail(job, LOST, "DefaultCPUAllocator: can't allocate memory")
     world.tick()
     assert world.state(job) == ("failed", 2)
@@ -255,6 +255,29 @@ def test_strays_of_ended_jobs_are_stopped_and_foreign_ones_left_alone(world):
     world.restart()
     world.tick()
     assert world.runs.stopped == ["late"]
+
+
+def test_what_the_cluster_calls_running_without_a_process_is_lost_after_a_while(world):
+    job = world.submit()
+    world.tick()
+    lock = JobFolder.of(world.settings, job.id).lock_path
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        held.write('{"pid": 1, "attempt": 1}')
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for _ in range(20):
+            world.tick()
+        assert world.state(job) == ("running", 1)
+    for _ in range(10):
+        world.tick()
+    assert world.state(job) == ("running", 1)
+    world.tick()
+    assert world.state(job) == ("queued", 1)
+    assert "its process is gone" in world.store.job(job.id).reason
+    world.tick(10)
+    assert world.state(job) == ("running", 2)
+    assert world.runs.stopped == ["lora-1-s-1"]
 
 
 class KilledError(BaseException):
