@@ -1,5 +1,6 @@
 import shutil
 import threading
+import time
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ from naviyam.settings import Settings
 
 pytestmark = pytest.mark.ray
 PORT = 18_231
-DASHBOARD_PORT = 18_232
+DASHBOARD_PORT = 9_232
+"""Below the ports that Ray gives its workers."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,13 @@ def weights(revision, weight):
     return Traffic(revision=revision, splits=(split,))
 
 
+def until(so, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 class Callers:
     """Children who keep asking; `answers` are status and metadata in order."""
 
@@ -124,8 +133,11 @@ class Callers:
                     "message": "김밥 먹고 싶어",
                     "context": {"district": "관악구"},
                 }
-                answer = http.post("/chat", json=body)
-                self.answers.append((answer.status_code, answer.json().get("metadata")))
+                try:
+                    answer = http.post("/chat", json=body)
+                    self.answers.append((answer.status_code, answer.json()["metadata"]))
+                except (httpx.HTTPError, LookupError, ValueError) as e:
+                    self.answers.append((repr(e), {}))
 
 
 def test_new_weights_reach_the_replicas_and_no_request_fails(ray_session, state, tmp_path):
@@ -157,11 +169,9 @@ def test_new_weights_reach_the_replicas_and_no_request_fails(ray_session, state,
                 settings, weights(revision, weight), dashboard_url=dashboard, base_url=base
             )
             assert (done.revision, done.replicas) == (revision, 2)
-            while "ranker" in httpx.get(f"{base}/healthz", trust_env=False).json()["waiting"]:
-                pass
-            begun = len(callers.answers) + 2 * len(callers._threads)
-            while len(callers.answers) < begun + 10:
-                pass
+            until(lambda: not httpx.get(f"{base}/healthz", trust_env=False).json()["waiting"])
+            begun = len(callers.answers) + 8
+            until(lambda: len(callers.answers) > begun + 10)  # noqa: B023 asked at once
             arms = {m["variant"] for _, m in callers.answers[begun:]}
             assert (
                 arms <= {0.5: {"stable", "candidate"}, 1.0: {"candidate"}, 0.0: {"stable"}}[weight]
