@@ -3,6 +3,7 @@
 Ingress -> (Retriever, Ranker where `serving.light_stages` is `deployments`) and, where `llm.enabled`, the LLM.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +28,11 @@ from deployments.ranker import Ranker
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
+from naviyam.errors import InputError
 from naviyam.retrieval.encoder import load_encoder
 from naviyam.settings import Autoscale, Settings
+
+_logger = logging.getLogger(__name__)
 
 
 async def _ok() -> str:
@@ -82,8 +86,19 @@ class Ingress:
         )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take the traffic table; Serve calls this at the start and on each change."""
-        self._service.take(user_config)
+        """Take the traffic table; Serve calls this at the start and on each change.
+
+        One that cannot be read is left alone: raising would end the replica.
+        """
+        try:
+            self._service.take(user_config)
+        except InputError as e:
+            _logger.error(
+                "traffic %r was refused, revision %d stays: %s",
+                user_config,
+                self._service.traffic.held.revision,
+                e,
+            )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service)

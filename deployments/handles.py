@@ -106,7 +106,10 @@ class LoadedAdapter:
         """
         key = f"{self.name}@{version}"
         while True:
-            held = await call(self.handle.models.remote(), "models")
+            try:
+                held = await call(self.handle.models.remote(), "models")
+            except DeadlineError:  # the engine is starting
+                continue
             if key in held["failed"]:
                 raise ArtifactError(f"adapter {key} was refused: {held['failed'][key]}")
             if any(f"{a['name']}@{a['version']}" == key for a in held["adapters"]):

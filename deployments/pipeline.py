@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.rollout.traffic import Traffic
+from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
 from deployments.protocol import (
@@ -94,7 +95,7 @@ class ChatService:
         self.traffic = TrafficTable(prepare)
         self.replica = replica
         self._failures = Failures(state, clock)
-        self._running: set[asyncio.Task[None]] = set()
+        self._deadline = Deadline(clock)
         self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
         self._others = Gate(
             serving.ingress.max_ongoing_requests, retry_after_s=serving.retry_after_s
@@ -126,7 +127,7 @@ class ChatService:
         )
         with self._chats.enter():
             try:
-                async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
+                async with aclosing(self._timed(turn)) as events:
                     async for event in events:
                         if isinstance(event, Failed):
                             await self._failed(turn, event.code)
@@ -306,6 +307,12 @@ class ChatService:
         """Note a request that was let in and got no answer."""
         await self._failures.record(asked, code, self.runtimes.current.pipeline.versions)
 
+    def _timed(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        serving = self.settings.serving
+        late = Failed(code="timeout", message=_LATE, retry_after_s=serving.retry_after_s)
+        limit_s = serving.request_timeout_s
+        return self._deadline.keep(self._attempts(turn), turn.received_s + limit_s, late)
+
     async def _attempts(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Run the turn; where a part held other data, once more on the newest, telling the understanding once."""
         told = False
@@ -324,51 +331,5 @@ class ChatService:
                     raise
                 await self.runtimes.poll()
 
-    async def _timed(
-        self, events: AsyncGenerator[Event, None], received_s: float
-    ) -> AsyncGenerator[Event, None]:
-        """Pass events on until the deadline.
-
-        The turn runs in a task of its own, which is cancelled once and cleans up undisturbed: a web framework may
-        cancel the reader of this generator again and again while it closes.
-        """
-        serving = self.settings.serving
-        queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
-        task = asyncio.create_task(_pump(events, queue))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            while True:
-                left_s = serving.request_timeout_s - (self.clock.monotonic_s() - received_s)
-                try:
-                    event = await asyncio.wait_for(queue.get(), max(left_s, 0.001))
-                except TimeoutError:
-                    task.cancel()
-                    event = Failed(
-                        code="timeout", message=_LATE, retry_after_s=serving.retry_after_s
-                    )
-                if isinstance(event, Exception):
-                    raise event
-                if event is None:
-                    return
-                yield event
-                if isinstance(event, Failed):
-                    return
-        finally:
-            task.cancel()
-
     def _pseudonym(self, user_id: str) -> str:
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
-
-
-async def _pump(
-    events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | Exception | None]"
-) -> None:
-    """Put every event, then None or the exception that ended them."""
-    try:
-        async with aclosing(events):
-            async for event in events:
-                queue.put_nowait(event)
-        queue.put_nowait(None)
-    except Exception as e:
-        queue.put_nowait(e)

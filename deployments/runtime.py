@@ -96,7 +96,7 @@ class RuntimeBuilder:
             encoder = load_encoder(settings.retrieval)
         self._reading_encoder = encoder
         here = encoder if remote is None else None
-        self._challengers = here and Challengers(load_challenger(settings, here))
+        self._challengers = None if here is None else Challengers(load_challenger(settings, here))
         self._classifiers: dict[str | None, NamedClassifier] = {}
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
