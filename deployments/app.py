@@ -13,8 +13,10 @@ from deployments.generator import GeneratedReader, HandleGenerator
 from deployments.handles import HandleRanker, HandleRetriever, Probed, ServingAdapter
 from deployments.ingress import create_app
 from deployments.llm import build_llm, nlu_adapters
+from deployments.metrics import SERVICE, ServiceMetrics
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
+from deployments.ray_meter import RayMeter
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
@@ -68,6 +70,7 @@ class Ingress:
             clock=clock,
             probes=probes,
             adapter=None if llm is None else ServingAdapter(llm),
+            metrics=ServiceMetrics(RayMeter(SERVICE)),
         )
 
     def __serve_build_asgi_app__(self) -> FastAPI:

@@ -87,7 +87,10 @@ def _answer(
         **own,
     }
     if rng.random() < plan.error_share(at):
-        yield INTERACTIONS, record | {"error": "timeout", "shown": [], "response_time_s": 12.0, "degraded": True}
+        yield (
+            INTERACTIONS,
+            record | {"error": "timeout", "shown": [], "response_time_s": 12.0, "degraded": True},
+        )
         return
     intent = str(rng.choice(_INTENTS, p=plan.intents(at)))
     shops = rng.choice(_SHOPS, 3, replace=False) if intent != "OUT_OF_SCOPE" else ()
@@ -115,7 +118,10 @@ def _answer(
         if rng.random() < 0.4:
             stars = float(np.clip(round(rng.normal(4.2 + plan.rating_shift(at), 0.8)), 1, 5))
             later = when + timedelta(seconds=3_000)
-            yield FEEDBACK, _feedback(later, name, int(s), "rated", own) | {"satisfaction_score": stars}
+            yield (
+                FEEDBACK,
+                _feedback(later, name, int(s), "rated", own) | {"satisfaction_score": stars},
+            )
 
 
 def _shown(plan: Plan, rng: np.random.Generator, at: float, shop: int, rank: int) -> dict[str, Any]:
