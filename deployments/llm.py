@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
-from cluster.registry.champion import reader_version
+from cluster.registry.champion import reader
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.follow import AdapterFollower
 from deployments.llm_metrics import LanguageModelMetrics
@@ -162,12 +162,10 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
 
 def nlu_adapters(settings: Settings) -> tuple[AdapterSpec, ...]:
     """Return the adapter that reads messages, none where the layer is off or the adapter is not there, which the log then says."""
-    if not settings.nlu.llm:
+    found = reader(settings)
+    if found is None:
+        if settings.nlu.llm:
+            name, folder = settings.nlu.llm_adapter, settings.paths.adapters
+            _log.warning("no adapter %s with a card in %s", name, folder)
         return ()
-    name = settings.nlu.llm_adapter
-    version = reader_version(settings)
-    if version == name:
-        _log.warning("no adapter %s with a card in %s", name, settings.paths.adapters)
-        return ()
-    folder = settings.paths.adapters / name
-    return (AdapterSpec(name=name, version=version.partition("@")[2], path=str(folder)),)
+    return (AdapterSpec(name=found.name, version=found.version, path=str(found.folder)),)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cluster.rollout.traffic import Traffic
+from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
 from deployments.metrics import NoMeter, ServiceMetrics
@@ -25,7 +27,9 @@ from deployments.protocol import (
 )
 from deployments.runtime import Runtime
 from deployments.state import State
+from deployments.traffic import Prepare, TrafficTable
 from deployments.versioned import Versioned
+from naviyam.arms import Layer
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import Ask, Done, Event, Failed, Recommendations, Turn, Understood
 from naviyam.errors import (
@@ -64,6 +68,8 @@ class ChatService:
         state: memory, profiles and the event log.
         probes: readiness by part (`index`, `ranker`, `llm`).
         adapter: says what the language model writes with; None where it is what the settings name.
+        adapter_ready: waits for a candidate of the adapter to be loaded.
+        replica: the name of this process, where there are several.
         metrics: counts for Prometheus; None counts nothing.
     """
 
@@ -76,6 +82,8 @@ class ChatService:
         clock: Clock,
         probes: Mapping[str, Probe],
         adapter: Probe | None = None,
+        adapter_ready: Prepare | None = None,
+        replica: str = "local",
         metrics: ServiceMetrics | None = None,
     ) -> None:
         serving = settings.serving
@@ -85,8 +93,13 @@ class ChatService:
         self._state = state
         self._probes = probes
         self._adapter = adapter
+        prepare: dict[Layer, Prepare] = {"ranker": self._ranker_ready}
+        if adapter_ready is not None:
+            prepare["adapter"] = adapter_ready
+        self.traffic = TrafficTable(prepare)
+        self.replica = replica
         self._failures = Failures(state, clock)
-        self._running: set[asyncio.Task[None]] = set()
+        self._deadline = Deadline(clock)
         self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
         self._chats = Gate(
             serving.max_concurrent_chats,
@@ -113,9 +126,11 @@ class ChatService:
                 field="message",
             )
         now = self.clock.now()
+        user_id = self._pseudonym(request.user_id)
         turn = Turn(
             interaction_id=new_id("i", now),
-            user_id=self._pseudonym(request.user_id),
+            user_id=user_id,
+            arms=self.traffic.arms(user_id),
             session_id=request.session_id or new_id("s", now),
             message=request.message,
             context=request.context.to_domain(now),
@@ -123,7 +138,7 @@ class ChatService:
         )
         with self._chats.enter():
             try:
-                async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
+                async with aclosing(self._timed(turn)) as events:
                     async for event in events:
                         if isinstance(event, Failed):
                             await self._failed(turn, event.code)
@@ -160,6 +175,7 @@ class ChatService:
         ask = Ask(
             interaction_id=new_id("i", now),
             user_id=user_id,
+            arms=self.traffic.arms(user_id),
             context=request.context.to_domain(now),
             received_s=received_s,
             query=request.query or (given.semantic_query if given is not None else ""),
@@ -279,6 +295,17 @@ class ChatService:
             versions["adapter"] = await self._adapter()
         return versions
 
+    def take(self, user_config: Mapping[str, Any]) -> bool:
+        """Take `{"traffic": {"revision", "splits"}}` as Serve hands it over; return whether it was newer than what is held.
+
+        Raises:
+            InputError: the shape is another one.
+        """
+        return self.traffic.take(Traffic.parse(user_config.get("traffic") or {}))
+
+    async def _ranker_ready(self, version: str) -> None:
+        await self.runtimes.current.ranker.prepare(version)
+
     def close(self) -> None:
         """Write what waits to disk."""
         self._state.close()
@@ -309,6 +336,12 @@ class ChatService:
             simulated=asked.context.simulated,
         )
 
+    def _timed(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        serving = self.settings.serving
+        late = Failed(code="timeout", message=_LATE, retry_after_s=serving.retry_after_s)
+        limit_s = serving.request_timeout_s
+        return self._deadline.keep(self._attempts(turn), turn.received_s + limit_s, late)
+
     async def _attempts(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Run the turn; where a part held other data, once more on the newest, telling the understanding once."""
         told = False
@@ -327,55 +360,9 @@ class ChatService:
                     raise
                 await self.runtimes.poll()
 
-    async def _timed(
-        self, events: AsyncGenerator[Event, None], received_s: float
-    ) -> AsyncGenerator[Event, None]:
-        """Pass events on until the deadline.
-
-        The turn runs in a task of its own, which is cancelled once and cleans up undisturbed: a web framework may
-        cancel the reader of this generator again and again while it closes.
-        """
-        serving = self.settings.serving
-        queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
-        task = asyncio.create_task(_pump(events, queue))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            while True:
-                left_s = serving.request_timeout_s - (self.clock.monotonic_s() - received_s)
-                try:
-                    event = await asyncio.wait_for(queue.get(), max(left_s, 0.001))
-                except TimeoutError:
-                    task.cancel()
-                    event = Failed(
-                        code="timeout", message=_LATE, retry_after_s=serving.retry_after_s
-                    )
-                if isinstance(event, Exception):
-                    raise event
-                if event is None:
-                    return
-                yield event
-                if isinstance(event, Failed):
-                    return
-        finally:
-            task.cancel()
-
     def _pseudonym(self, user_id: str) -> str:
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
 
 
 def _route(asked: Turn | Ask) -> str:
     return "chat" if isinstance(asked, Turn) else "recommendations"
-
-
-async def _pump(
-    events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | Exception | None]"
-) -> None:
-    """Put every event, then None or the exception that ended them."""
-    try:
-        async with aclosing(events):
-            async for event in events:
-                queue.put_nowait(event)
-        queue.put_nowait(None)
-    except Exception as e:
-        queue.put_nowait(e)

@@ -12,6 +12,7 @@ from cluster.cli.session import Session
 
 if TYPE_CHECKING:
     from cluster.ray_io.head import Head
+    from cluster.rollout.traffic import Traffic
 
 
 def up(
@@ -36,9 +37,17 @@ def up(
 
 
 def start(
-    session: Session, *, shops: Path | None, wait: bool, keep: bool, timeout_s: float
+    session: Session,
+    *,
+    shops: Path | None,
+    wait: bool,
+    keep: bool,
+    timeout_s: float,
+    traffic: "Traffic | None" = None,
 ) -> dict[str, object]:
     """Bootstrap and start what is not there yet; on failure stop what this call started, unless `keep`.
+
+    `traffic` is what an application that starts now answers by, None for no experiment.
 
     Ray starts while the bootstrap runs: neither needs the other, and each leaves a core free.
 
@@ -57,7 +66,9 @@ def start(
         starting = pool.submit(lambda: running or heads.start_head(session.settings, os.environ))
         try:
             run_steps(session, shops=shops, workbook=None)
-            application = _deploy(session, starting.result(), wait=wait, timeout_s=timeout_s)
+            application = _deploy(
+                session, starting.result(), wait=wait, timeout_s=timeout_s, traffic=traffic
+            )
         except BaseException as error:
             head = None if starting.exception() else starting.result()
             if head is None:
@@ -82,11 +93,15 @@ def start(
     }
 
 
-def _deploy(session: Session, head: "Head", *, wait: bool, timeout_s: float) -> str:
+def _deploy(
+    session: Session, head: "Head", *, wait: bool, timeout_s: float, traffic: "Traffic | None"
+) -> str:
     from cluster.ray_io import serve
     from cluster.ray_io.head import marked_processes
 
-    goal = serve.declaration(session.settings, session.config_path)
+    goal = serve.declaration(
+        session.settings, session.config_path, traffic=traffic or serve.NO_TRAFFIC
+    )
     if serve.look(session.dashboard_url).status != "RUNNING":
         serve.deploy(session.dashboard_url, goal)
     if not wait:

@@ -1,7 +1,7 @@
 """How a message is understood, searched for, ranked and written."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -88,7 +88,7 @@ class Retrieval(Section):
     variants: Mapping[VariantName, RetrievalVariant] = {}
     """What an experiment on the layer `retriever` may try, by name."""
 
-    def varied(self, name: str | None) -> Self:
+    def varied(self, name: str | None) -> "Retrieval":
         """Return the section as a variant has it, itself for None.
 
         Raises:
@@ -165,7 +165,7 @@ class Writing(Section):
     variants: Mapping[VariantName, WritingVariant] = {}
     """What an experiment on the layer `prompt` may try, by name."""
 
-    def varied(self, name: str | None) -> Self:
+    def varied(self, name: str | None) -> "Writing":
         """Return the section as a variant has it, itself for None.
 
         Raises:

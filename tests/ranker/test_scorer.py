@@ -161,7 +161,7 @@ def test_rank_returns_the_order_and_what_was_served(world: RankerWorld) -> None:
     assert ranked.scores.shape == (40,)
     assert ranked.wide.shape == (40, 50)
     assert ranked.numeric.shape == (40, 10)
-    assert ranked.model_version == "v1"
+    assert ranked.model_version == "model"
     assert ((ranked.scores >= 0) & (ranked.scores <= 1)).all()
     assert ranked.order[0] == ranked.scores.argmax()
 
