@@ -79,18 +79,28 @@ class Parts:
     acts: bool = False
     health: dict[str, Health] = field(default_factory=dict)
     _due_s: dict[str, float] = field(default_factory=dict)
+    _renew_s: float = float("-inf")
 
     def round(self) -> bool:
         """Tick what is due; return whether this process may act at all."""
-        now = self.clock.now()
-        self.acts = self.leases.acquire(LEASE, self.holder, now=now, ttl_s=self.lease_s)
-        if not self.acts:
-            return False
         for part in self.parts:
+            if not self._may_act():
+                return False
             if self.clock.monotonic_s() >= self._due_s.get(part.name, float("-inf")):
                 self._tick(part)
         self.beat(self.state())
         return True
+
+    def _may_act(self) -> bool:
+        """Take the lease, or renew it when half of its time is over."""
+        now_s = self.clock.monotonic_s()
+        if self.acts and now_s < self._renew_s:
+            return True
+        self.acts = self.leases.acquire(
+            LEASE, self.holder, now=self.clock.now(), ttl_s=self.lease_s
+        )
+        self._renew_s = now_s + self.lease_s / 2
+        return self.acts
 
     def stop(self) -> None:
         """Give the lease back."""

@@ -6,9 +6,10 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from naviyam.durable import replace_file
 from naviyam.errors import NaviyamError
@@ -18,6 +19,9 @@ SAID_WHY = 1
 
 LOST = 75
 """Exit code of one that something else ended (EX_TEMPFAIL): a signal, a machine without memory."""
+
+_LAST_WORDS_S = 5.0
+"""How long a program's output is read after its end, where something that it began still holds it."""
 
 _PR_SET_PDEATHSIG = 1
 """Of <linux/prctl.h>."""
@@ -31,6 +35,12 @@ class ProgramError(NaviyamError, RuntimeError):
         self.code = code
         self.final = code == SAID_WHY
         """Whether it said why it cannot; else it may be run again."""
+
+
+class StepLostError(NaviyamError, RuntimeError):
+    """Something else ended a program, as often as it was begun; it may be run again later."""
+
+    final = False
 
 
 def run_module(
@@ -61,21 +71,29 @@ def run_module(
         preexec_fn=_end_with_parent,
     )
     lines: list[str] = []
-    assert process.stdout is not None
+    # In a thread of its own: what a killed program leaves behind may hold its output open for ever.
+    reading = threading.Thread(target=_read, args=(process.stdout, lines, say), daemon=True)
+    reading.start()
     try:
-        for line in process.stdout:
-            if line.strip():
-                lines.append(line.rstrip())
-                if not line.startswith("{"):
-                    say(line.rstrip())
-    finally:
-        if process.poll() is None and sys.exc_info()[0] is not None:
-            process.terminate()
         code = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    reading.join(timeout=_LAST_WORDS_S)
     if code != 0:
         last = "\n".join(lines[-8:])
         raise ProgramError(f"{module} ended with {code}:\n{last}", code=code)
     return _result(lines)
+
+
+def _read(output: IO[str] | None, lines: list[str], say: Callable[[str], None]) -> None:
+    assert output is not None
+    for line in output:
+        if line.strip():
+            lines.append(line.rstrip())
+            if not line.startswith("{"):
+                say(line.rstrip())
 
 
 def _end_with_parent() -> None:

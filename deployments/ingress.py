@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from deployments import problems
+from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
 from deployments.pipeline import ChatService
 from deployments.protocol import (
@@ -59,6 +60,7 @@ def create_app(service: ChatService) -> FastAPI:
     _conversation_routes(app, service)
     _record_routes(app, service)
     _operation_routes(app, service)
+    app.include_router(admin_router(service.settings))
     return app
 
 

@@ -22,6 +22,8 @@ from naviyam.errors import (
 _logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 _CODE_OF_STATUS: Mapping[int, str] = {
+    401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
@@ -70,7 +72,9 @@ def install(app: FastAPI, *, retry_after_s: float) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = _CODE_OF_STATUS.get(error.status_code, f"http_{error.status_code}")
-        return problem(error.status_code, code, str(error.detail))
+        response = problem(error.status_code, code, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(NaviyamError)
     async def ours(request: Request, error: NaviyamError) -> JSONResponse:

@@ -48,3 +48,26 @@ class FakeClock:
         """Move both times forward."""
         self.current += timedelta(seconds=seconds)
         self.elapsed_s += seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScaledClock:
+    """A clock that runs `scale` times as fast as `real`, from `virtual` on since `real` showed `origin`.
+
+    Kept with its origin, it does not jump when a process starts again. For demonstrations of a schedule.
+    """
+
+    real: Clock
+    origin: datetime
+    virtual: datetime
+    scale: float
+
+    def now(self) -> datetime:
+        return self.virtual + (self.real.now() - self.origin) * self.scale
+
+    def monotonic_s(self) -> float:
+        return self.real.monotonic_s() * self.scale
+
+    def real_time(self, at: datetime) -> datetime:
+        """Return when `real` will show, or showed, the time `at` of this clock."""
+        return self.origin + (at - self.virtual) / self.scale

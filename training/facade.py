@@ -1,38 +1,30 @@
 """The trainer surface that earlier code was written against (spec 7): pipeline, programs, registry and Ray jobs under its names.
 
-No logic of its own. A schedule and a queue are the job controller's; nothing here waits for one.
+No logic of its own. The schedule and the queue are the job controller's.
 """
 
 import itertools
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cluster.comparison import compare
+from cluster.jobs.commands import JobCommands
 from cluster.registry.models import Lineage, ModelRegistry
 from naviyam import versions
 from naviyam.clock import Clock, SystemClock
-from naviyam.errors import InputError, NotFoundError
+from naviyam.errors import NotFoundError
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
 from training.datasets.given import publish_given
 from training.datasets.read import read_card
 from training.pipelines.learn import Options, learn
-from training.pipelines.runner import Jobs, LocalRunner, Runner
+from training.pipelines.runner import LocalRunner, Runner
 
 WHO: Final = "trainer facade"
-PROGRAMS: Final[Mapping[str, str]] = {
-    "datasets": "training.datasets",
-    "lora": "training.lora",
-    "ranker": "training.wide_deep",
-    "nlu": "training.nlu",
-    "learn": "training.pipelines",
-}
-"""What a job may run, by its type."""
-
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -83,7 +75,7 @@ class LoraTrainer:
         trained = self.runner.run(
             "train",
             work,
-            PROGRAMS["lora"],
+            "training.lora",
             [
                 *config,
                 *("--data", str(folder), "--parent", str(parent.folder), "--out", str(work / name)),
@@ -188,41 +180,24 @@ class LoraTrainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTrainingScheduler:
-    """Hands training to the Ray cluster, one job a call."""
+    """Puts training into the job controller's queue. Works while the controller is down; it runs when that is up."""
 
-    settings: Settings
-    config: Path | None
-    jobs: Jobs
-    clock: Clock = field(default_factory=SystemClock)
+    commands: JobCommands
 
     def submit_job(self, job_type: str, config: Mapping[str, Any], priority: int) -> str:
-        """Submit a Ray job and return its id at once.
-
-        The priority is kept in the job's metadata. Ray starts every job when it comes; the queue that honours the
-        priority comes with the job controller.
+        """Queue a job and return its id at once; `naviyam jobs show ID` tells what becomes of it.
 
         Args:
-            job_type: of `PROGRAMS`.
+            job_type: a kind of `cluster.jobs.kinds`.
             config: the program's options by name, `max_steps` for `--max-steps`; True sets a flag, a list repeats values.
             priority: greater is sooner.
 
         Raises:
             InputError: there is no such type.
+            OverloadedError: the queue is full.
         """
-        if job_type not in PROGRAMS:
-            raise InputError(
-                f"job type {job_type!r} is not known; there are {sorted(PROGRAMS)}",
-                field="job_type",
-            )
-        job = f"{job_type}-{versions.version_name(self.clock.now())}"
-        arguments = ["--config", str(self.config.resolve())] if self.config else []
-        for name, value in config.items():
-            arguments += _option(name, value)
-        result = self.settings.paths.state / "jobs" / f"{job}.json"
-        metadata = {"type": job_type, "priority": str(priority)}
-        return self.jobs.submit(
-            job, result.resolve(), PROGRAMS[job_type], arguments, metadata=metadata
-        )
+        arguments = [part for name, value in config.items() for part in _option(name, value)]
+        return self.commands.submit(job_type, arguments, who=WHO, priority=priority).id
 
 
 def create_lora_trainer(
@@ -262,13 +237,13 @@ def create_lora_trainer(
 
 
 def create_scheduler(config: Path | str | None) -> BatchTrainingScheduler:
-    """Return a scheduler over the Ray cluster of the settings' dashboard port."""
-    from cluster.ray_io.jobs import JobRunner  # noqa: PLC0415 - Ray only where jobs are begun
+    """Return a scheduler over the settings' queue."""
+    from cluster.jobs.sql_store import SqlStore  # noqa: PLC0415 - a database only where jobs are queued
 
-    path = Path(config) if config is not None else None
-    settings = Settings.load(path)
-    address = f"http://127.0.0.1:{settings.serving.dashboard_port}"
-    return BatchTrainingScheduler(settings=settings, config=path, jobs=JobRunner(address=address))
+    settings = Settings.load(Path(config) if config is not None else None)
+    return BatchTrainingScheduler(
+        commands=JobCommands(settings=settings, store=SqlStore.of(settings), clock=SystemClock())
+    )
 
 
 def _option(name: str, value: object) -> list[str]:

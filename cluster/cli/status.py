@@ -1,7 +1,10 @@
 """`naviyam status`: what runs, in which version."""
 
+from typing import Any
+
 import typer
 
+from cluster.cli.control import control_state, control_tables
 from cluster.cli.session import Session, table
 
 
@@ -9,13 +12,19 @@ def status(ctx: typer.Context) -> None:
     """Show the application, its replicas, readiness and the versions that serve."""
     from cluster.cli.client import ServiceClient
     from cluster.ray_io import serve
-    from cluster.ray_io.head import find_head
+    from cluster.ray_io.head import find_head, is_whole
     from naviyam.errors import NaviyamError
 
     session: Session = ctx.obj
     head = find_head(session.settings)
     if head is None:
         session.answer({"running": False}, "not running; start it with `naviyam up`")
+        raise typer.Exit(1)
+    if not is_whole(head):
+        session.answer(
+            {"running": False, "killed": True},
+            "Ray's head was killed; `naviyam up` starts again on its tables",
+        )
         raise typer.Exit(1)
     application = serve.look(f"http://127.0.0.1:{head.dashboard_port}")
     parts: dict[str, object] = {}
@@ -25,7 +34,7 @@ def status(ctx: typer.Context) -> None:
                 parts[name] = client.call("GET", path)
             except NaviyamError as error:
                 parts[name] = {"error": str(error)}
-    document = {
+    document: dict[str, Any] = {
         "running": True,
         "application": application.status,
         "message": application.message,
@@ -36,6 +45,7 @@ def status(ctx: typer.Context) -> None:
         "url": session.base_url,
         "logs": str(head.logs),
         **parts,
+        "control": control_state(session),
     }
     rows = [
         (d.name, d.status, ", ".join(f"{n} {state}" for state, n in d.replicas.items()), d.message)
@@ -55,6 +65,7 @@ def status(ctx: typer.Context) -> None:
             rows,
         ),
         table("", ("part", "state"), details),
+        *control_tables(document["control"]),
     )
     if application.status != "RUNNING":
         raise typer.Exit(1)

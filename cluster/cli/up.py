@@ -60,7 +60,10 @@ def start(
     check_sources(shops=shops, workbook=None)
     began = time.monotonic()
     running = heads.find_head(session.settings)
-    if running is None:
+    if running is not None and not heads.is_whole(running):
+        session.say("ray: an earlier head was killed; starting again on its tables")
+        running = None
+    elif running is None:
         session.say("ray: starting")
     with ThreadPoolExecutor(max_workers=1) as pool:
         starting = pool.submit(lambda: running or heads.start_head(session.settings, os.environ))
@@ -104,16 +107,35 @@ def _deploy(
     )
     if serve.look(session.dashboard_url).status != "RUNNING":
         serve.deploy(session.dashboard_url, goal)
-    if not wait:
-        return "DEPLOYING"
-    application = serve.wait_running(
-        session.dashboard_url,
-        timeout_s=timeout_s,
-        alive=lambda: bool(marked_processes(head.mark)),
-        report=lambda line: session.say(f"serve: {line}"),
-    )
-    wait_ready(session, timeout_s=timeout_s)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        controlling = pool.submit(start_controller, session, head)
+        if not wait:
+            controlling.result()
+            return "DEPLOYING"
+        application = serve.wait_running(
+            session.dashboard_url,
+            timeout_s=timeout_s,
+            alive=lambda: bool(marked_processes(head.mark)),
+            report=lambda line: session.say(f"serve: {line}"),
+        )
+        wait_ready(session, timeout_s=timeout_s)
+        controlling.result()
     return application.status
+
+
+def start_controller(session: Session, head: "Head") -> None:
+    """Start the controller's actor on a running head, or find it there. Idempotent.
+
+    Raises:
+        ProgramError: it did not start.
+    """
+    from cluster.programs import run_module
+    from cluster.ray_io.head import MARK, ray_environment
+
+    config = ["--config", str(session.config_path)] if session.config_path else []
+    environ = {**os.environ, **ray_environment(session.settings), MARK: head.mark}
+    run_module("cluster.ray_io.controller", config, say=lambda line: None, environ=environ)
+    session.say("controller: up")
 
 
 def wait_ready(session: Session, *, timeout_s: float) -> None:

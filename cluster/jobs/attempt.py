@@ -80,6 +80,8 @@ def _run(
             sys.stderr.write(f"error: {words}\n")
             folder.write_end(attempt, Ended(code=e.code, words=words))
             return SAID_WHY if e.final else LOST
+        finally:
+            _end_children(folder)
     write_result(folder.result_path, result)
     return 0
 
@@ -137,11 +139,15 @@ def _is_attempt(pid: int, folder: JobFolder) -> bool:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-    return pid != os.getpid() and b"cluster.jobs.attempt" in words and str(folder.path).encode() in words
+    return (
+        pid != os.getpid()
+        and b"cluster.jobs.attempt" in words
+        and str(folder.path).encode() in words
+    )
 
 
 def _end_children(folder: JobFolder) -> int:
-    """Kill what earlier attempts left running; return how many there were."""
+    """Kill what attempts left running, this one or earlier ones; return how many there were."""
     mark = f"{MARK}={folder.path}".encode()
     found = 0
     for entry in Path("/proc").iterdir():

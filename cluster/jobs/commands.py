@@ -5,7 +5,6 @@ None needs the controller or Ray to be up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cluster.jobs.folders import JobFolder
@@ -27,13 +26,11 @@ class JobCommands:
 
     Args:
         settings: of the installation.
-        config: the settings file that programs are given; None means the built-in defaults.
         store: of the jobs.
         clock: gives the times.
     """
 
     settings: Settings
-    config: Path | None
     store: JobStore
     clock: Clock
 
@@ -57,17 +54,19 @@ class JobCommands:
             NotFoundError: a job of `after` does not exist.
         """
         known = kind_of(kind)
-        config = ("--config", str(self.config.resolve())) if self.config else ()
+        if "--config" in arguments:
+            raise InputError("the controller gives --config; leave it out", field="arguments")
         if deadline_s is not None and deadline_s <= 0:
             raise InputError(f"deadline_s is {deadline_s}; it must be above 0", field="deadline_s")
         spec = JobSpec(
             kind=kind,
             module=known.module,
-            arguments=(*known.arguments, *arguments, *config),
+            arguments=tuple(arguments),
+            configured=True,
             priority=priority,
             after=tuple(after),
             deadline_s=deadline_s,
-            retry=Retry.BY_ERROR if retries and known.retries else Retry.NEVER,
+            retry=Retry.BY_ERROR if retries else Retry.NEVER,
             shrinks=known.shrinks,
             dedup_key=dedup_key,
             who=who,

@@ -38,6 +38,7 @@ class JobController:
         load: looks at the machines.
         clock: gives the times.
         root: folder in which programs run.
+        config: settings file that they are given; None means the built-in defaults.
         environ: further variables of the programs.
     """
 
@@ -47,6 +48,7 @@ class JobController:
     load: Callable[[], Load]
     clock: Clock
     root: Path
+    config: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     name: str = "jobs"
     last_load: Load | None = None
@@ -146,8 +148,13 @@ class JobController:
         attempt = (sys.executable, "-m", "cluster.jobs.attempt", str(folder), str(job.attempt))
         self.runs.submit(
             job.submission,
-            (*attempt, job.spec.module, *job.arguments()),
+            (*attempt, job.spec.module, *job.arguments(), *self._config(job)),
             root=self.root,
             metadata={JOB_MARK: job.id, "kind": job.spec.kind, "who": job.spec.who},
             environ=self.environ,
         )
+
+    def _config(self, job: Job) -> tuple[str, ...]:
+        if self.config is None or not job.spec.configured:
+            return ()
+        return "--config", str(self.config.resolve())

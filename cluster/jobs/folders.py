@@ -55,7 +55,7 @@ class JobFolder:
     def ended(self, attempt: int) -> Ended | None:
         """Return what an attempt wrote of its failure, None where it wrote nothing."""
         held = _read(self._end_path(attempt))
-        return held and Ended(code=int(held["code"]), words=str(held["words"]))
+        return None if held is None else Ended(code=int(held["code"]), words=str(held["words"]))
 
     def write_end(self, attempt: int, ended: Ended) -> None:
         """Write that an attempt failed."""

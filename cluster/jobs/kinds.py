@@ -15,18 +15,11 @@ class Kind:
     shrinks: bool = False
     """Whether the program takes `--batch-scale`."""
 
-    retries: bool = True
-    arguments: tuple[str, ...] = ()
-    """Given always, before the caller's."""
-
-    trains: bool = False
-    """Counts against the trainings of a day where the schedule starts it."""
-
 
 LEARN: Final = "learn"
 HOUSEKEEPING: Final = "housekeeping"
 KINDS: Final[Mapping[str, Kind]] = {
-    LEARN: Kind(module="training.pipelines", shrinks=True, trains=True),
+    LEARN: Kind(module="training.pipelines", shrinks=True),
     "datasets": Kind(module="training.datasets"),
     "lora": Kind(module="training.lora", shrinks=True),
     "ranker": Kind(module="training.wide_deep", shrinks=True),

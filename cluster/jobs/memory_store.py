@@ -52,7 +52,9 @@ class MemoryStore:
         except KeyError:
             raise no_job(job_id) from None
 
-    def jobs(self, *, states: frozenset[JobState] | None = None, limit: int = 500) -> tuple[Job, ...]:
+    def jobs(
+        self, *, states: frozenset[JobState] | None = None, limit: int = 500
+    ) -> tuple[Job, ...]:
         with self._lock:
             found = [j for j in self._jobs.values() if states is None or j.state in states]
         return tuple(sorted(found, key=lambda j: -j.number)[:limit])

@@ -7,6 +7,7 @@ compare-and-set hold between processes. Tables: `tables`.
 import contextlib
 import json
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,11 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import SQLAlchemyError
 
 from cluster.jobs.states import ENDED, JobEvent, JobState, after
 from cluster.jobs.store import Document, StoreError, job_id, no_job, queue_full
-from cluster.jobs.tables import DOCUMENTS, HISTORY, JOBS, LEASES, METADATA, change_of, job_of, row_of
+from cluster.jobs.tables import (
+    DOCUMENTS,
+    HISTORY,
+    JOBS,
+    LEASES,
+    METADATA,
+    change_of,
+    job_of,
+    row_of,
+)
 from cluster.jobs.types import Job, JobSpec
 from naviyam.settings import Settings
 
@@ -63,7 +74,7 @@ class SqlStore:
             if spec.dedup_key:
                 same = sa.and_(JOBS.c.dedup_key == spec.dedup_key, JOBS.c.state.not_in(_ENDED))
                 if (row := connection.execute(sa.select(JOBS).where(same)).first()) is not None:
-                    return job_of(row._mapping)
+                    return job_of(row._asdict())
             for needed in spec.after:
                 _find(connection, needed)
             waiting = sa.select(sa.func.count()).where(JOBS.c.state == JobState.QUEUED.value)
@@ -86,12 +97,14 @@ class SqlStore:
         with self._reading() as connection:
             return _find(connection, job_id)
 
-    def jobs(self, *, states: frozenset[JobState] | None = None, limit: int = 500) -> tuple[Job, ...]:
+    def jobs(
+        self, *, states: frozenset[JobState] | None = None, limit: int = 500
+    ) -> tuple[Job, ...]:
         wanted = sa.select(JOBS).order_by(JOBS.c.number.desc()).limit(limit)
         if states is not None:
             wanted = wanted.where(JOBS.c.state.in_(sorted(s.value for s in states)))
         with self._reading() as connection:
-            return tuple(job_of(row._mapping) for row in connection.execute(wanted))
+            return tuple(job_of(row._asdict()) for row in connection.execute(wanted))
 
     def move(
         self, job: Job, event: JobEvent, *, now: datetime, changes: Mapping[str, Any] | None = None
@@ -124,7 +137,7 @@ class SqlStore:
         wanted = sa.select(HISTORY).where(HISTORY.c.job == job_id).order_by(HISTORY.c.number)
         with self._reading() as connection:
             _find(connection, job_id)
-            return tuple(change_of(row._mapping) for row in connection.execute(wanted))
+            return tuple(change_of(row._asdict()) for row in connection.execute(wanted))
 
     def read(self, name: str) -> Document:
         with self._reading() as connection:
@@ -207,8 +220,6 @@ def _engine(url: str) -> sa.Engine:
 
 def _make_wal(url: str) -> None:
     """Put the file into WAL mode, which stays with it."""
-    import sqlite3
-
     path = sa.make_url(url).database
     Path(path or "").parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(sqlite3.connect(path or ":memory:", timeout=_LOCK_WAIT_S)) as file:
@@ -221,8 +232,6 @@ def _lock(connection: sa.Connection, name: str) -> None:
     while not connection.execute(sa.select(DOCUMENTS.c.name).where(mine).with_for_update()).first():
         insert = sa.insert(DOCUMENTS).values(name=name, content="{}")
         if connection.dialect.name == "postgresql":
-            from sqlalchemy.dialects.postgresql import insert as pg_insert
-
             insert = pg_insert(DOCUMENTS).values(name=name, content="{}").on_conflict_do_nothing()
         connection.execute(insert)
 
@@ -232,7 +241,7 @@ def _find(connection: sa.Connection, job_id: str, *, lock: bool = False) -> Job:
     row = connection.execute(wanted.with_for_update() if lock else wanted).first()
     if row is None:
         raise no_job(job_id)
-    return job_of(row._mapping)
+    return job_of(row._asdict())
 
 
 def _document(connection: sa.Connection, name: str) -> Document:

@@ -39,7 +39,9 @@ class JobStore(Protocol):
         """
         ...
 
-    def jobs(self, *, states: frozenset[JobState] | None = None, limit: int = 500) -> tuple[Job, ...]:
+    def jobs(
+        self, *, states: frozenset[JobState] | None = None, limit: int = 500
+    ) -> tuple[Job, ...]:
         """Return jobs by state, the newest first; None is all states."""
         ...
 

@@ -78,7 +78,7 @@ LEASES = sa.Table(
     sa.Column("holder", sa.Text, nullable=False),
     sa.Column("until", Moment, nullable=False),
 )
-_OWN = ("state", "attempt", "batch_scale", "not_before", "started_at", "ended_at")
+_OWN: tuple[str, ...] = ("state", "attempt", "batch_scale", "not_before", "started_at", "ended_at")
 _OWN += ("error", "reason", "waits_for", "cancel")
 
 

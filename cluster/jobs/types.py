@@ -52,6 +52,9 @@ class JobSpec:
     shrinks: bool = False
     """Whether the program takes `SMALLER_BATCH`."""
 
+    configured: bool = False
+    """Whether the program takes `--config`; the controller gives it its own."""
+
     dedup_key: str = ""
     """While a job with this key has not ended, the same key gives that job; "" gives a new one."""
 

@@ -7,6 +7,7 @@ The head runs as `ray start --head --block` in a process session of its own. Eve
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -69,10 +70,14 @@ def find_head(settings: Settings) -> Head | None:
 def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: float = 60) -> Head:
     """Start a head bounded to this machine and wait until its dashboard listens.
 
+    What an earlier head that was killed kept (jobs, detached actors, the Serve application) comes back with it: Ray's
+    tables lie in RocksDB below the state until `stop_head` ends a head in order.
+
     Raises:
         ConflictError: a port is taken by something else.
         HeadError: Ray ended or did not come up; the message holds the log's last lines.
     """
+    clear_leftovers(settings)
     serving = settings.serving
     for port, key in ((serving.port, "port"), (serving.dashboard_port, "dashboard_port")):
         if port and _listens(port):
@@ -98,7 +103,7 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command,
-            env={**environ, **_ray_environment(settings), MARK: mark},
+            env={**environ, **ray_environment(settings), MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -129,8 +134,34 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
     return head
 
 
+def is_whole(head: Head) -> bool:
+    """Return whether the head itself, its tables and its dashboard live; else only leftovers of a killed one do."""
+    gcs_port = int(head.gcs.rpartition(":")[2])
+    return (
+        head.pid in marked_processes(head.mark)
+        and _listens(gcs_port)
+        and _listens(head.dashboard_port)
+    )
+
+
+def clear_leftovers(settings: Settings) -> int:
+    """Kill what a killed head left running, and keep its tables for the next one; return how many processes there were.
+
+    A whole head is left alone.
+    """
+    head = find_head(settings)
+    if head is None or is_whole(head):
+        return 0
+    left = marked_processes(head.mark)
+    for pid in left:
+        _signal(pid, signal.SIGKILL)
+    if _wait_gone(head.mark, 10):
+        raise HeadError(f"processes {marked_processes(head.mark)} do not end; end them by hand")
+    return len(left)
+
+
 def stop_head(settings: Settings, head: Head, *, timeout_s: float = 20) -> int:
-    """End every process of `head`, kindly first; return how many had to be killed. Idempotent."""
+    """End every process of `head`, kindly first, and its tables; return how many had to be killed. Idempotent."""
     for pid in marked_processes(head.mark):
         if pid == head.pid:
             _signal(pid, signal.SIGTERM)
@@ -140,6 +171,7 @@ def stop_head(settings: Settings, head: Head, *, timeout_s: float = 20) -> int:
     if _wait_gone(head.mark, 5):
         raise HeadError(f"processes {marked_processes(head.mark)} do not end; end them by hand")
     _record(settings).unlink(missing_ok=True)
+    shutil.rmtree(_tables(settings), ignore_errors=True)
     return len(left)
 
 
@@ -168,12 +200,14 @@ def tail(path: Path, *, lines: int = 15) -> str:
         return ""
 
 
-def _ray_environment(settings: Settings) -> dict[str, str]:
-    """Return what every process of the cluster must see before it starts."""
+def ray_environment(settings: Settings) -> dict[str, str]:
+    """Return what every process of the cluster must see before it starts, and one that joins it too."""
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_AUTH_MODE": "disabled",
+        "RAY_gcs_storage": "rocksdb",
+        "RAY_gcs_storage_path": str(_tables(settings)),
         # Off, Ray keeps to the loopback address (127.0.0.1 as a node's address would be replaced by an outer one).
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         # On a busy machine the proxy takes longer than the 5 s after which Serve kills it.
@@ -204,6 +238,11 @@ def _temp_dir(state: Path) -> Path:
         folder = Path("/tmp") / f"naviyam-{blake2b(str(state).encode(), digest_size=5).hexdigest()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def _tables(settings: Settings) -> Path:
+    """Return where Ray's tables lie: jobs, detached actors, Serve's goal state."""
+    return settings.paths.state.resolve() / "gcs"
 
 
 def _record(settings: Settings) -> Path:

@@ -15,11 +15,10 @@ from typing import Any
 
 from ray.job_submission import JobDetails, JobStatus, JobSubmissionClient
 
-from cluster.programs import SAID_WHY, ProgramError
-from naviyam.errors import NaviyamError
+from cluster.programs import SAID_WHY, ProgramError, StepLostError
 
 
-class JobFailedError(NaviyamError, RuntimeError):
+class JobFailedError(StepLostError):
     """A job failed or was stopped; the message holds its last words."""
 
 

@@ -153,6 +153,24 @@ class Settings(Section):
         _apply_environment(values, os.environ if environ is None else environ)
         return cls.parse(values, source=str(path or "defaults"))
 
+    def with_batches(self, scale: float) -> Self:
+        """Return settings in which trainers hold `scale` times as much at once: for a machine that ran out of memory.
+
+        Raises:
+            ConfigError: the scale is not above 0 and at most 1.
+        """
+        if not 0 < scale <= 1:
+            raise ConfigError(f"the batch scale is {scale:g}; it must be above 0 and at most 1")
+        lora, ranker = self.lora_training, self.ranker_training
+        stages = {n: getattr(lora, n).with_batches(scale) for n in ("initial", "incremental")}
+        size = max(1, round(ranker.batch_size * scale))
+        return self.model_copy(
+            update={
+                "lora_training": lora.model_copy(update=stages),
+                "ranker_training": ranker.model_copy(update={"batch_size": size}),
+            }
+        )
+
     @classmethod
     def parse(cls, values: Mapping[str, Any], *, source: str = "settings") -> Self:
         """Validate a plain mapping; errors name the key and suggest a known one."""

@@ -45,6 +45,9 @@ class Schedule(Section):
     cron: str = "0 */6 * * *"
     """Five fields, in `timezone`."""
 
+    housekeeping_cron: str = "40 4 * * *"
+    """When events are compacted and what has expired is removed (raw texts, sets of them, job logs)."""
+
     timezone: str = "Asia/Seoul"
     max_trainings_a_day: int = Field(4, ge=1)
     clock_scale: float = Field(1.0, ge=1)

@@ -49,6 +49,12 @@ class LoraStage(Section):
     warmup_steps: int = Field(20, ge=0)
     """At most half of all steps."""
 
+    def with_batches(self, scale: float) -> "LoraStage":
+        """Return the stage with less held at once; a step learns from as many samples as before, within rounding."""
+        size = max(1, round(self.batch_size * scale))
+        steps = max(1, round(self.batch_size * self.accumulation / size))
+        return self.model_copy(update={"batch_size": size, "accumulation": steps})
+
 
 class LoraTuning(Section):
     """LoRA training of the writer: `initial` on the plain base, `incremental` from the adapter that serves."""

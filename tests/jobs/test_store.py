@@ -113,7 +113,8 @@ def test_eight_at_once_neither_pass_the_limit_nor_lose_a_change(store, spec):
         thread.join()
     waiting = store.jobs(states=frozenset((JobState.QUEUED,)))
     assert len(waiting) <= 11
-    assert len(ids) == len(set(ids)) and len(ids) + len(refused) == 24
+    assert len(ids) == len(set(ids))
+    assert len(ids) + len(refused) == 24
     assert store.read("count") == {"n": 24}
     assert sum(each is not None for each in won) == 1
 

@@ -6,13 +6,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cluster.jobs.commands import JobCommands
+from cluster.jobs.memory_store import MemoryStore
 from naviyam import versions
 from naviyam.errors import InputError
 from naviyam.feedback.store import EventStore
 from tests.pipelines.world import CHAMPION, value_of
 from training.facade import BatchTrainingScheduler, LoraTrainer, create_lora_trainer
 from training.lora.dataset import read_conversations
-from training.pipelines.runner import InProcessRunner, MemoryJobs
+from training.pipelines.runner import InProcessRunner
 
 ROWS = [{"prompt": f"질문 {i}", "completion": f"답 {i}이에요."} for i in range(10)]
 
@@ -122,16 +124,14 @@ def test_a_trainer_is_made_from_a_settings_file(tmp_path, world):
     assert trainer.get_data_statistics()["feedback"]["all"] == 0
 
 
-def test_a_job_is_submitted_with_its_options_and_priority(world):
-    jobs = MemoryJobs()
-    scheduler = BatchTrainingScheduler(
-        settings=world.settings, config=None, jobs=jobs, clock=world.clock
-    )
+def test_a_job_is_queued_with_its_options_and_priority(world):
+    store = MemoryStore()
+    commands = JobCommands(settings=world.settings, store=store, clock=world.clock)
+    scheduler = BatchTrainingScheduler(commands=commands)
     options = {"only": ["nlg"], "hold": True, "jobs": False, "max_steps": 5}
-    job = scheduler.submit_job("learn", options, priority=3)
-    module, arguments, metadata = jobs.begun[job]
-    assert module == "training.pipelines"
-    assert arguments == ("--only", "nlg", "--hold", "--max-steps", "5")
-    assert metadata == {"type": "learn", "priority": "3"}
+    job = store.job(scheduler.submit_job("learn", options, priority=3))
+    assert job.spec.module == "training.pipelines"
+    assert job.spec.arguments == ("--only", "nlg", "--hold", "--max-steps", "5")
+    assert (job.spec.priority, job.spec.who) == (3, "trainer facade")
     with pytest.raises(InputError, match="there are"):
         scheduler.submit_job("magic", {}, priority=1)

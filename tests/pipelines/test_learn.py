@@ -269,3 +269,9 @@ def test_a_program_that_died_runs_again_and_those_before_it_do_not(world, module
     assert world.learn()["ranker"]["decision"] == "promoted"
     assert world.ran[0] == name
     one_result(world)
+
+
+def test_half_the_batch_is_handed_to_the_trainer_and_is_the_same_run(world):
+    world.learn(batch_scale=0.5)
+    assert value_of("--batch-scale", world.asked["training.wide_deep"]) == "0.5"
+    assert next(Journal.runs(world.root / "learn")).asked == {"only": ["ranker"]}

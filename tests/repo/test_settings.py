@@ -31,3 +31,16 @@ def test_a_wrong_value_is_named(tmp_path: Path, text: str, named: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=named):
         Settings.load(path, environ={})
+
+
+def test_half_the_batch_keeps_what_a_step_of_lora_learns_from() -> None:
+    settings = Settings.parse({})
+    half = settings.with_batches(0.5)
+    assert half.ranker_training.batch_size == settings.ranker_training.batch_size // 2
+    for name in ("initial", "incremental"):
+        before, after = (getattr(s.lora_training, name) for s in (settings, half))
+        assert after.batch_size == before.batch_size // 2
+        assert after.batch_size * after.accumulation == before.batch_size * before.accumulation
+    assert settings.with_batches(1.0) == settings
+    with pytest.raises(ConfigError, match="batch scale"):
+        settings.with_batches(0)

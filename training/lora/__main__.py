@@ -32,7 +32,7 @@ def main() -> int:
     """Parse the command line and train; progress goes to standard error, the metrics to standard output."""
     arguments = _parse()
     try:
-        settings = Settings.load(arguments.config)
+        settings = Settings.load(arguments.config).with_batches(arguments.batch_scale)
         config = _config(settings, arguments)
         out: Path = arguments.out or settings.paths.adapters / arguments.task
         if arguments.task == "nlu":
@@ -98,6 +98,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--max-steps", type=int, default=None)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--batch-scale", type=float, default=1.0, help="0.5 holds half as many samples at once"
+    )
     stage = parser.add_argument_group("overrides of lora_training.initial or .incremental")
     stage.add_argument("--epochs", type=int)
     stage.add_argument("--learning-rate", type=float)

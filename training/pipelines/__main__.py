@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from cluster.programs import LOST, SAID_WHY, ProgramError, StepLostError
 from cluster.registry.mlflow_registry import open_registry
 from naviyam.clock import SystemClock
 from naviyam.errors import ConfigError, NaviyamError
@@ -24,6 +25,7 @@ def main() -> int:
             data=dict(map(_planted, arguments.plant)),
             workers=arguments.workers,
             who=arguments.who,
+            batch_scale=arguments.batch_scale,
         )
         outcome = learn(
             settings,
@@ -36,7 +38,7 @@ def main() -> int:
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")
-        return 1
+        return LOST if isinstance(e, StepLostError | ProgramError) and not e.final else SAID_WHY
     sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n")
     return 0
 
@@ -71,6 +73,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--plant", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--workers", type=int, default=0, help="of Ray Train; 0 trains without Ray")
     parser.add_argument("--jobs", action="store_true", help="run every step as a Ray job")
+    parser.add_argument(
+        "--batch-scale", type=float, default=1.0, help="0.5: trainers hold half as much at once"
+    )
     parser.add_argument("--who", default="learn", help="named in the registry's history")
     return parser.parse_args()
 

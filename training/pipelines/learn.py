@@ -58,6 +58,8 @@ class Options:
     """Of Ray Train; 0 trains in the step's own process."""
 
     who: str = "learn"
+    batch_scale: float = 1.0
+    """Below 1 the trainers hold less at once; no other run."""
 
     def asked(self) -> dict[str, Any]:
         """Return what decides the steps of a run, for its journal."""
@@ -159,6 +161,10 @@ class Learning:
             self._say(f"{kind.name}: {_line(outcome[kind.name])}")
         return self._finish(outcome)
 
+    def _smaller(self) -> list[str]:
+        scale = self._options.batch_scale
+        return [] if scale == 1.0 else ["--batch-scale", str(scale)]
+
     def _chosen(self) -> list[Trained]:
         return [k for k in KINDS if not self._options.only or k.name in self._options.only]
 
@@ -172,7 +178,7 @@ class Learning:
             f"{kind.name}-train",
             kind.program,
             [*common, "--parent", champion["folder"], "--out", str(folder),
-             "--workers", str(self._options.workers)],
+             "--workers", str(self._options.workers), *self._smaller()],
         )  # fmt: skip
         evaluated = self._program(
             f"{kind.name}-evaluate",

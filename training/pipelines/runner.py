@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -45,39 +45,3 @@ class InProcessRunner:
     def run(self, step: str, folder: Path, module: str, arguments: Sequence[str]) -> dict[str, Any]:
         """Call it."""
         return self.programs[module](arguments)
-
-
-class Jobs(Protocol):
-    """Begins programs as jobs."""
-
-    def submit(
-        self,
-        job: str,
-        result: Path,
-        module: str,
-        arguments: Sequence[str],
-        *,
-        metadata: Mapping[str, str],
-    ) -> str:
-        """Begin a program that leaves `result`; return the job's id at once."""
-        ...
-
-
-@dataclass(slots=True, kw_only=True)
-class MemoryJobs:
-    """Jobs that are only noted, by id; ships for tests and dry runs."""
-
-    begun: dict[str, tuple[str, tuple[str, ...], Mapping[str, str]]] = field(default_factory=dict)
-
-    def submit(
-        self,
-        job: str,
-        result: Path,
-        module: str,
-        arguments: Sequence[str],
-        *,
-        metadata: Mapping[str, str],
-    ) -> str:
-        """Note it."""
-        self.begun.setdefault(job, (module, tuple(arguments), metadata))
-        return job

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train, write, print one line of JSON; 0 done, 1 failed and said why, 2 usage."""
     arguments = _parse(argv)
     try:
-        settings = Settings.load(arguments.config)
+        settings = Settings.load(arguments.config).with_batches(arguments.batch_scale)
         if arguments.workers:
             result = _with_workers(settings, arguments)
         else:
@@ -52,6 +52,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--workers", type=int, default=0, help="Ray Train workers; 0 trains in this process"
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
+    parser.add_argument(
+        "--batch-scale", type=float, default=1.0, help="0.5 holds half as many samples at once"
+    )
     arguments = parser.parse_args(argv)
     if arguments.threads < 1:
         parser.error(f"--threads is {arguments.threads}; it must be at least 1")

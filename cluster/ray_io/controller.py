@@ -1,0 +1,155 @@
+"""The controller's Ray shell: one named, detached actor that ticks the parts from its `__init__` on.
+
+A restarted actor runs its `__init__` and nothing else, so the loop begins there. All of its state is in the store; all
+commands are writes to it. `python -m cluster.ray_io.controller --config FILE` starts it on the running head.
+"""
+
+import argparse
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+
+from cluster.jobs.sql_store import SqlStore
+from cluster.parts import Parts
+from cluster.ray_io.head import HeadError, find_head
+from cluster.ray_io.parts import Surroundings, make_parts
+from naviyam.clock import SystemClock
+from naviyam.errors import NaviyamError
+from naviyam.settings import Settings
+
+ACTOR: Final = "naviyam-controller"
+NAMESPACE: Final = "naviyam"
+DOCUMENT: Final = "controller"
+"""Where the state of the last round is kept for `naviyam status`."""
+
+_logger = logging.getLogger(__name__)
+_IDLE_S = 0.2
+_BEAT_EVERY_S = 2.0
+
+
+class Controller:
+    """Ticks the parts in a thread.
+
+    Args:
+        config: settings file, "" for the built-in defaults.
+        root: folder in which programs run and relative paths are meant.
+    """
+
+    def __init__(self, config: str, root: str) -> None:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        os.chdir(root)
+        path = Path(config) if config else None
+        self._settings = Settings.load(path)
+        self._clock = SystemClock()
+        self._stop = threading.Event()
+        self._parts: Parts | None = None
+        self._trouble = ""
+        self._config, self._root = path, Path(root)
+        threading.Thread(target=self._loop, name="parts", daemon=True).start()
+
+    def ping(self) -> int:
+        """Return the id of the process."""
+        return os.getpid()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return who acts and how each part does."""
+        state = self._parts.state() if self._parts else {"acts": False, "parts": {}}
+        return {**state, "pid": os.getpid(), "trouble": self._trouble}
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._parts is None:
+                    self._parts = self._make()
+                self._parts.round()
+                self._trouble = ""
+            except Exception as e:  # the database may be away; the loop must outlive it
+                if str(e) != self._trouble:
+                    _logger.exception("the round failed")
+                self._trouble = f"{type(e).__name__}: {e}"
+            self._stop.wait(_IDLE_S)
+
+    def _make(self) -> Parts:
+        store = SqlStore.of(self._settings)
+        around = Surroundings(
+            settings=self._settings,
+            config=self._config,
+            root=self._root,
+            store=store,
+            clock=self._clock,
+        )
+        beaten_s = float("-inf")
+
+        def beat(state: dict[str, Any]) -> None:
+            nonlocal beaten_s
+            if time.monotonic() - beaten_s >= _BEAT_EVERY_S:
+                beaten_s = time.monotonic()
+                store.change(DOCUMENT, lambda _: {**state, "pid": os.getpid()})
+
+        return Parts(
+            parts=make_parts(around),
+            leases=store,
+            holder=f"{socket.gethostname()}:{os.getpid()}",
+            clock=self._clock,
+            beat=beat,
+        )
+
+
+def start(settings: Settings, config: Path | None, root: Path) -> int:
+    """Start the actor on the running head, or find it; return its process id. Idempotent.
+
+    Raises:
+        HeadError: no head runs here, or the actor does not answer.
+    """
+    head = find_head(settings)
+    if head is None:
+        raise HeadError("no Ray runs from this state folder; start it with `naviyam up`")
+    ray.init(address=head.gcs, namespace=NAMESPACE, log_to_driver=False)
+    # Pickled by the module's name, so that a restart imports what is installed then.
+    from cluster.ray_io.controller import Controller as Named  # noqa: PLC0415
+
+    actor = (
+        ray.remote(Named)
+        .options(
+            name=ACTOR,
+            namespace=NAMESPACE,
+            lifetime="detached",
+            max_restarts=-1,
+            max_task_retries=3,
+            get_if_exists=True,
+            num_cpus=0,
+            max_concurrency=4,
+        )
+        .remote(str(config.resolve()) if config else "", str(root))
+    )
+    pid: int = ray.get(actor.ping.remote(), timeout=60)
+    ray.shutdown()
+    return pid
+
+
+def main() -> int:
+    """Parse the command line and start it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m cluster.ray_io.controller", description=__doc__
+    )
+    parser.add_argument("--config", type=Path, default=None, help="YAML file; defaults without")
+    arguments = parser.parse_args()
+    try:
+        pid = start(Settings.load(arguments.config), arguments.config, Path.cwd())
+    except (NaviyamError, ray.exceptions.RayError) as e:
+        sys.stderr.write(f"error: {e}\n")
+        return 1
+    sys.stdout.write(json.dumps({"controller": ACTOR, "pid": pid}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

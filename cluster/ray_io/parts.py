@@ -1,0 +1,52 @@
+"""Which parts the controller ticks, made from the settings. A new part is one line here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.jobs.commands import JobCommands
+from cluster.jobs.controller import JobController
+from cluster.jobs.store import Store
+from cluster.parts import Part
+from cluster.ray_io.probes import LoadProbe
+from cluster.ray_io.runs import RayRuns
+from cluster.schedule.part import SchedulePart, count_new
+from naviyam.clock import Clock
+from naviyam.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a part may be made of."""
+
+    settings: Settings
+    config: Path | None
+    """Settings file that programs are given; None means the built-in defaults."""
+
+    root: Path
+    """Folder in which programs run."""
+
+    store: Store
+    clock: Clock
+
+    @property
+    def dashboard_url(self) -> str:
+        """Return where Ray's dashboard listens."""
+        return f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
+
+
+def make_parts(around: Surroundings) -> Sequence[Part]:
+    """Return the parts in the order in which they are ticked."""
+    commands = JobCommands(settings=around.settings, store=around.store, clock=around.clock)
+    return (
+        JobController(
+            settings=around.settings,
+            store=around.store,
+            runs=RayRuns(address=around.dashboard_url),
+            load=LoadProbe(address=around.dashboard_url),
+            clock=around.clock,
+            root=around.root,
+            config=around.config,
+        ),
+        SchedulePart(commands=commands, store=around.store, new_samples=count_new),
+    )

@@ -1,0 +1,39 @@
+"""The control plane as the admin routes see it: its database, opened when the first of them is called."""
+
+import functools
+
+from cluster.jobs.commands import JobCommands
+from cluster.jobs.runs import Runs
+from cluster.jobs.sql_store import SqlStore
+from cluster.ray_io.runs import RayRuns
+from cluster.schedule.part import ScheduleCommands
+from naviyam.clock import SystemClock
+from naviyam.settings import Settings
+
+
+class Control:
+    """One installation's verbs. Its calls block; routes are plain functions, which FastAPI runs in threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+
+    @functools.cached_property
+    def store(self) -> SqlStore:
+        """The database."""
+        return SqlStore.of(self.settings)
+
+    @property
+    def jobs(self) -> JobCommands:
+        """The verbs of the queue."""
+        return JobCommands(settings=self.settings, store=self.store, clock=self.clock)
+
+    @property
+    def schedule(self) -> ScheduleCommands:
+        """The verbs of the schedule."""
+        return ScheduleCommands(settings=self.settings, store=self.store, clock=self.clock)
+
+    @property
+    def runs(self) -> Runs:
+        """Ray's jobs."""
+        return RayRuns(address=f"http://127.0.0.1:{self.settings.serving.dashboard_port}")

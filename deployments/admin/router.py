@@ -1,0 +1,21 @@
+"""The routes under /admin: the same verbs as the command line, one module for each subject, all behind the key.
+
+A new subject is one line below: experiments, traffic, models, alerts.
+"""
+
+from fastapi import APIRouter, Depends
+
+from deployments.admin import jobs, schedule
+from deployments.admin.keys import load_or_create_admin_key, require_key
+from deployments.admin.open import Control
+from naviyam.settings import Settings
+
+
+def admin_router(settings: Settings) -> APIRouter:
+    """Return every admin route; the key is made where there is none."""
+    key = load_or_create_admin_key(settings)
+    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(require_key(key))])
+    control = Control(settings)
+    router.include_router(jobs.routes(control))
+    router.include_router(schedule.routes(control))
+    return router
