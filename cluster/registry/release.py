@@ -12,6 +12,9 @@ from typing import Literal, TypeGuard
 
 from naviyam.settings import Release
 
+OFFLINE_GAIN = "offline_gain"
+"""Metric of a registered version: its relative gain over the champion that it was judged against."""
+
 Kind = Literal["nlg", "ranker", "nlu"]
 Metrics = Mapping[str, float]
 """JSON may bring None where there is no number; that counts as not measured."""
@@ -113,6 +116,21 @@ def relative_gain(candidate: float, champion: float) -> float:
     if champion == 0:
         return math.inf if candidate > 0 else 0.0
     return (candidate - champion) / abs(champion)
+
+
+def offline_gain(kind: str, candidate: Metrics, champion: Metrics) -> float | None:
+    """Return the relative gain that `decide` judged by, None where it was not measured."""
+    names = {
+        "nlg": ("score",),
+        "ranker": ("precision_at_5", "ndcg_at_5"),
+        "nlu": ("intent_accuracy",),
+    }
+    measured = [
+        relative_gain(candidate[name], champion[name])
+        for name in names.get(kind, ())
+        if _is_number(candidate.get(name)) and _is_number(champion.get(name))
+    ]
+    return max(measured, default=None)
 
 
 def _adapter(
