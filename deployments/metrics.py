@@ -24,6 +24,9 @@ Ray exports them on the metrics port of each node, with `ray_` before the name (
 | naviyam_llm_first_piece_seconds | histogram | adapter | until the first text |
 | naviyam_llm_seconds | histogram | adapter | until the last |
 
+Ray 2.60 sums a histogram by the middles of its buckets, so a mean made of `_sum` is rough: read quantiles from the buckets, and
+exact times from the event log (`naviyam monitor daily`).
+
 No label names a user, a session, a shop or a word of a message. Each label has at most `MOST_VALUES` values in a process; later
 ones are counted under `other`, so that a fault cannot fill Prometheus.
 """

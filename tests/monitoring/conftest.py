@@ -48,7 +48,9 @@ def alert_store(request, tmp_path):
     url = ""
     if request.param == "postgres":
         url = _new_database(request.getfixturevalue("postgres"))
-    engine = open_engine(Settings.parse({"paths": {"state": str(tmp_path)}, "jobs": {"database": url}}))
+    engine = open_engine(
+        Settings.parse({"paths": {"state": str(tmp_path)}, "jobs": {"database": url}})
+    )
     yield SqlAlertStore(engine)
     engine.dispose()
 

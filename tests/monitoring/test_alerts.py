@@ -32,7 +32,9 @@ OK, WARN, ALARM = Level.OK, Level.WARN, Level.ALARM
 
 def look(watch, level, at=NOW, raise_after=2, clear_after=3, statement="6 %"):
     reading = Reading(rule=watch.rule, level=level, value=0.06, statement=statement)
-    return step(watch, reading, at, raise_after=raise_after, clear_after=clear_after, alert_id="al_1")
+    return step(
+        watch, reading, at, raise_after=raise_after, clear_after=clear_after, alert_id="al_1"
+    )
 
 
 def told(levels, rule="error_rate"):
@@ -57,7 +59,10 @@ def test_the_table_of_transitions_is_total():
         ([ALARM, None, ALARM], [".", ".", "raised:ALARM"]),
         ([WARN, ALARM, ALARM, WARN], [".", "raised:WARN", "escalated:ALARM", "."]),
         ([WARN, WARN, OK, OK, OK], [".", "raised:WARN", ".", ".", "cleared:WARN"]),
-        ([WARN, WARN, OK, OK, WARN, OK, OK, OK], [".", "raised:WARN", ".", ".", ".", ".", ".", "cleared:WARN"]),
+        (
+            [WARN, WARN, OK, OK, WARN, OK, OK, OK],
+            [".", "raised:WARN", ".", ".", ".", ".", ".", "cleared:WARN"],
+        ),
         ([ALARM, ALARM, None, None, None, None], [".", "raised:ALARM", ".", ".", ".", "."]),
         ([None] * 9, ["."] * 9),
     ],
@@ -81,7 +86,12 @@ def test_raised_and_cleared_alternate_and_never_too_soon(levels):
 
 def test_a_rule_is_looked_at_once_in_each_of_its_spans():
     watch = Watch(rule="click_through", population="real", looked_at=NOW + timedelta(minutes=5))
-    assert [watch.due(NOW + timedelta(minutes=m)) for m in (6, 59, 60, 61)] == [False, False, True, True]
+    assert [watch.due(NOW + timedelta(minutes=m)) for m in (6, 59, 60, 61)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert Watch(rule="click_through", population="real").due(NOW)
     assert Watch(rule="error_rate", population="real", looked_at=NOW).due(NOW)
 
@@ -97,7 +107,14 @@ def test_errors_above_5_percent_alarm_from_enough_requests_on(requests, failed, 
 def test_only_an_alarm_of_the_error_rate_rolls_back():
     def event(rule, kind, level):
         return AlertEvent(
-            kind=kind, alert_id="a", rule=rule, population="real", level=level, at=NOW, value=None, statement=""
+            kind=kind,
+            alert_id="a",
+            rule=rule,
+            population="real",
+            level=level,
+            at=NOW,
+            value=None,
+            statement="",
         )
 
     bad = event("error_rate", "raised", ALARM)
@@ -126,7 +143,9 @@ def raise_one(store, rule="error_rate", at=NOW, alert_id="al_1"):
 def test_a_store_keeps_watches_alerts_and_events_in_order(alert_store):
     watch, first = raise_one(alert_store)
     assert alert_store.watch("error_rate", "real") == watch
-    assert alert_store.watch("error_rate", "simulated") == Watch(rule="error_rate", population="simulated")
+    assert alert_store.watch("error_rate", "simulated") == Watch(
+        rule="error_rate", population="simulated"
+    )
     _, second = raise_one(alert_store, "satisfaction", NOW + timedelta(hours=1), "al_2")
     assert (first.number, second.number) == (1, 2)
     assert alert_store.events(0) == (first, second)

@@ -16,7 +16,9 @@ def look(before, now, drop=0.05, least=50):
     return judge("click_through", change_of(before, now, least=least, seed=7), drop=drop)
 
 
-@pytest.mark.parametrize(("factor", "level"), [(1.0, Level.OK), (0.97, Level.OK), (0.92, Level.ALARM), (1.2, Level.OK)])
+@pytest.mark.parametrize(
+    ("factor", "level"), [(1.0, Level.OK), (0.97, Level.OK), (0.92, Level.ALARM), (1.2, Level.OK)]
+)
 def test_a_fall_of_5_percent_alarms_where_much_was_seen(factor, level):
     rng = np.random.default_rng(1)
     found = look(sums(rng, 800, 40, 0.4), sums(rng, 800, 40, 0.4 * factor))
@@ -45,7 +47,7 @@ def test_an_empty_or_small_week_is_not_judged(users, shown, least):
 
 def test_nothing_clicked_before_is_not_divided_by():
     rng = np.random.default_rng(4)
-    assert look(sums(rng, 100, 40, 0.0) , sums(rng, 100, 40, 0.4)).level is not Level.ALARM
+    assert look(sums(rng, 100, 40, 0.0), sums(rng, 100, 40, 0.4)).level is not Level.ALARM
 
 
 def test_without_a_change_an_alarm_is_rare_while_a_bare_threshold_is_not():

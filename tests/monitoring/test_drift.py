@@ -19,7 +19,9 @@ def test_psi_is_the_table_computed_by_hand():
     reference = np.array([0.10, 0.20, 0.40, 0.20, 0.10])
     current = np.array([0.05, 0.15, 0.40, 0.25, 0.15])
     # (q-p)ln(q/p):   0.034657  0.014384  0  0.011157  0.020273
-    assert psi_of(reference, current) == pytest.approx(0.034657 + 0.014384 + 0.011157 + 0.020273, abs=2e-6)
+    assert psi_of(reference, current) == pytest.approx(
+        0.034657 + 0.014384 + 0.011157 + 0.020273, abs=2e-6
+    )
     # PSI is both relative entropies together
     both = stats.entropy(reference, current) + stats.entropy(current, reference)
     assert psi_of(reference, current) == pytest.approx(both)
@@ -59,7 +61,12 @@ def test_bins_come_from_the_reference_alone_and_noise_is_chi_square():
         ([0.5] * 200, [0.7] * 200, 2, None),
         ([0.0] * 150 + [1.0] * 50, [0.0] * 150 + [1.0] * 50, 2, 0.0),
         (["a"] * 200, ["b"] * 200, 2, None),
-        ([0.0] * 750 + list(np.linspace(0.1, 1, 250)), [0.0] * 750 + list(np.linspace(0.1, 1, 250)), 4, 0.0),
+        (
+            [0.0] * 750 + list(np.linspace(0.1, 1, 250)),
+            [0.0] * 750 + list(np.linspace(0.1, 1, 250)),
+            4,
+            0.0,
+        ),
     ],
     ids=["constant", "constant no more", "flag", "unseen word", "heap of zeros"],
 )
@@ -110,8 +117,12 @@ def test_the_statement_names_what_moved_and_too_few_are_not_judged():
     rng = np.random.default_rng(5)
     before = {"rating": column(rng.normal(size=900)), "age": column(rng.normal(size=900))}
     after = {"rating": column(rng.normal(1, 1, 900)), "age": column(rng.normal(size=900))}
-    found = judge("feature_drift", compare_all(before, after), (900, 900), least=50, warn=0.1, alarm=0.25)
+    found = judge(
+        "feature_drift", compare_all(before, after), (900, 900), least=50, warn=0.1, alarm=0.25
+    )
     assert found.level is Level.ALARM
     assert found.statement.startswith("1 of 2 moved; rating PSI ")
-    few = judge("feature_drift", compare_all(before, after), (900, 49), least=50, warn=0.1, alarm=0.25)
+    few = judge(
+        "feature_drift", compare_all(before, after), (900, 49), least=50, warn=0.1, alarm=0.25
+    )
     assert few.level is None
