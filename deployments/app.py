@@ -23,8 +23,10 @@ from deployments.handles import (
 )
 from deployments.ingress import create_app
 from deployments.llm import build_llm, nlu_adapters
+from deployments.metrics import SERVICE, ServiceMetrics
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
+from deployments.ray_meter import RayMeter
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
@@ -83,6 +85,7 @@ class Ingress:
             adapter=None if llm is None else ServingAdapter(llm),
             adapter_ready=None if llm is None else LoadedAdapter(llm, settings.llm.adapter),
             replica=serve.get_replica_context().replica_id.unique_id,
+            metrics=ServiceMetrics(RayMeter(SERVICE)),
         )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:

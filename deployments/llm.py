@@ -19,6 +19,10 @@ from ray.serve.config import AutoscalingConfig
 from cluster.registry.champion import reader
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.follow import AdapterFollower
+from deployments.llm_metrics import LanguageModelMetrics
+from deployments.metrics import LANGUAGE_MODEL
+from deployments.ray_meter import RayMeter
+from naviyam.clock import SystemClock
 from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
 
@@ -39,6 +43,9 @@ class LLM:
         self._starting: asyncio.Task[LLMEngine] | None = None
         self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
+        self._metrics = LanguageModelMetrics(
+            RayMeter(LANGUAGE_MODEL), SystemClock(), places=self._settings.llm.max_num_seqs
+        )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve exactly the adapters that are named; Serve calls this at the start and on each change.
@@ -65,8 +72,9 @@ class LLM:
             overrides=overrides,
             served=told.append,
         )
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
+        counted = self._metrics.counted(pieces, engine, adapter)
+        async with contextlib.aclosing(counted):
+            async for piece in counted:
                 if told:
                     yield ServedBy(adapter=told.pop())
                 yield piece

@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cluster.rollout.traffic import Traffic
 from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
+from deployments.metrics import NoMeter, ServiceMetrics
 from deployments.protocol import (
     ChatRequest,
     FeedbackRequest,
@@ -68,6 +70,7 @@ class ChatService:
         adapter: says what the language model writes with; None where it is what the settings name.
         adapter_ready: waits for a candidate of the adapter to be loaded.
         replica: the name of this process, where there are several.
+        metrics: counts for Prometheus; None counts nothing.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class ChatService:
         adapter: Probe | None = None,
         adapter_ready: Prepare | None = None,
         replica: str = "local",
+        metrics: ServiceMetrics | None = None,
     ) -> None:
         serving = settings.serving
         self.settings = settings
@@ -96,9 +100,16 @@ class ChatService:
         self.replica = replica
         self._failures = Failures(state, clock)
         self._deadline = Deadline(clock)
-        self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
+        self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
+        self._chats = Gate(
+            serving.max_concurrent_chats,
+            retry_after_s=serving.retry_after_s,
+            refused=partial(self._metrics.refused, "chats"),
+        )
         self._others = Gate(
-            serving.ingress.max_ongoing_requests, retry_after_s=serving.retry_after_s
+            serving.ingress.max_ongoing_requests,
+            retry_after_s=serving.retry_after_s,
+            refused=partial(self._metrics.refused, "others"),
         )
 
     async def events(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
@@ -131,6 +142,8 @@ class ChatService:
                     async for event in events:
                         if isinstance(event, Failed):
                             await self._failed(turn, event.code)
+                        if isinstance(event, Done):
+                            self._answered(turn, event)
                         yield event
             except Exception as e:
                 await self._failed(turn, code_of(e))
@@ -175,10 +188,12 @@ class ChatService:
         )
         with self._others.enter():
             try:
-                return await self._recommended(ask)
+                found = await self._recommended(ask)
             except Exception as e:
                 await self._failed(ask, code_of(e))
                 raise
+        self._answered(ask, found)
+        return found
 
     async def understand(self, request: UnderstandRequest) -> Understanding:
         """Answer stages 3 and 4 alone."""
@@ -224,6 +239,9 @@ class ChatService:
             return Accepted(feedback_id=record["feedback_id"], duplicate=False, collected=False)
         with self._others.enter():
             duplicate = await self._state.events.feedback(record)
+        self._metrics.feedback(
+            request.feedback_type, duplicate=duplicate, simulated=request.simulated
+        )
         return Accepted(feedback_id=record["feedback_id"], duplicate=duplicate, collected=True)
 
     def shop(self, shop_id: str) -> dict[str, Any]:
@@ -305,7 +323,18 @@ class ChatService:
 
     async def _failed(self, asked: Turn | Ask, code: str | None) -> None:
         """Note a request that was let in and got no answer."""
+        if code is not None:
+            self._metrics.failed(_route(asked), code, simulated=asked.context.simulated)
         await self._failures.record(asked, code, self.runtimes.current.pipeline.versions)
+
+    def _answered(self, asked: Turn | Ask, given: Done | Recommendations) -> None:
+        """Count an answer."""
+        self._metrics.answered(
+            _route(asked),
+            given.metadata,
+            self.clock.monotonic_s() - asked.received_s,
+            simulated=asked.context.simulated,
+        )
 
     def _timed(self, turn: Turn) -> AsyncGenerator[Event, None]:
         serving = self.settings.serving
@@ -333,3 +362,7 @@ class ChatService:
 
     def _pseudonym(self, user_id: str) -> str:
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
+
+
+def _route(asked: Turn | Ask) -> str:
+    return "chat" if isinstance(asked, Turn) else "recommendations"

@@ -158,11 +158,10 @@ def alerts(
 
     session: Session = ctx.obj
     if rules:
-        names = ("name", "measure", "threshold", "meaning", "first_look", "korean")
-        rows = [{name: getattr(rule, name) for name in names} for rule in RULES]
+        rows = [rule.to_dict() for rule in RULES]
+        names = ("name", "measure", "threshold", "meaning")
         session.answer(
-            {"rules": rows},
-            table("rules", names[:4], [[row[n] for n in names[:4]] for row in rows]),
+            {"rules": rows}, table("rules", names, [[row[n] for n in names] for row in rows])
         )
         return
     store = SqlAlertStore(open_engine(session.settings))

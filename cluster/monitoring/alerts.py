@@ -7,7 +7,7 @@ until it clears.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
@@ -40,6 +40,10 @@ class Rule:
     korean: str
     rolls_back: bool = False
     """Whether an ALARM also ends the experiments that run (`cluster.rollout` reads it)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
 
 
 HOUR_S = 3_600.0

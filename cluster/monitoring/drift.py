@@ -151,7 +151,7 @@ def _binned(reference: npt.NDArray[Any], current: npt.NDArray[Any]) -> tuple[lis
             at = np.minimum(np.searchsorted(values, column), len(values) - 1)
             places.append(np.where(values[at] == column, at, len(values)).astype(np.int64))
         return places, len(values) + int((places[1] == len(values)).any())
-    edges = np.unique(np.quantile(reference, _DECILES))
+    edges = np.unique(np.quantile(reference, _DECILES, method="inverted_cdf"))
     made = [np.searchsorted(edges, column, side="left") for column in (reference, current)]
     return [p.astype(np.int64) for p in made], len(edges) + 1
 
@@ -162,7 +162,7 @@ def _design_effect(place: Ints, unit: Ints, bins: int) -> float:
     size = len(place)
     if len(names) < 2:
         return float(size)  # one user's answers say nothing of others
-    if bins < 2:
+    if bins < 2 or len(names) == size:
         return 1.0
     own = np.bincount(index, minlength=len(names))
     cell, count = np.unique(index * bins + place, return_counts=True)

@@ -46,7 +46,7 @@ class MonitoringPart:
         *,
         name_alert: Callable[[datetime], str] = lambda now: new_id("al", now),
     ) -> None:
-        self.period_s = settings.monitoring.every_s
+        self.every_s = settings.monitoring.every_s
         self.store = store
         self._settings = settings
         self._events = events

@@ -7,6 +7,7 @@ from pathlib import Path
 from cluster.jobs.commands import JobCommands
 from cluster.jobs.controller import JobController
 from cluster.jobs.store import Store
+from cluster.monitoring.part import MonitoringPart
 from cluster.parts import Part
 from cluster.ray_io.probes import LoadProbe
 from cluster.ray_io.runs import RayRuns
@@ -49,4 +50,5 @@ def make_parts(around: Surroundings) -> Sequence[Part]:
             config=around.config,
         ),
         SchedulePart(commands=commands, store=around.store, new_samples=count_new),
+        MonitoringPart.of(around.settings),
     )

@@ -2,9 +2,11 @@
 
 import functools
 
+from cluster.database import open_engine
 from cluster.jobs.commands import JobCommands
 from cluster.jobs.runs import Runs
 from cluster.jobs.sql_store import SqlStore
+from cluster.monitoring.sql_store import SqlAlertStore
 from cluster.ray_io.runs import RayRuns
 from cluster.schedule.part import ScheduleCommands
 from naviyam.clock import SystemClock
@@ -32,6 +34,11 @@ class Control:
     def schedule(self) -> ScheduleCommands:
         """The verbs of the schedule."""
         return ScheduleCommands(settings=self.settings, store=self.store, clock=self.clock)
+
+    @functools.cached_property
+    def alerts(self) -> SqlAlertStore:
+        """What monitoring has raised."""
+        return SqlAlertStore(open_engine(self.settings))
 
     @property
     def runs(self) -> Runs:
