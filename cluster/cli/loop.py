@@ -15,7 +15,6 @@ from cluster.cli.session import Session, table
 from cluster.cli.story import Story, versions, wait_for_job, wait_served, watch_canary
 
 if TYPE_CHECKING:
-    from cluster.rollout.experiment import Experiment
     from cluster.rollout.rollouts import Rollouts
     from naviyam.simulation.figures import GroupFigures
 
@@ -33,7 +32,8 @@ def loop(
         float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
     ] = 0.2,
     drift: Annotated[
-        float, typer.Option(min=0, help="How far the children's tastes have moved since the bootstrap.")
+        float,
+        typer.Option(min=0, help="How far the children's tastes have moved since the bootstrap."),
     ] = 1.5,
     round_users: Annotated[
         int, typer.Option(min=1, help="Children a round while a canary runs.")

@@ -134,6 +134,29 @@ class Rollouts:
         held = self.experiments.get(identity)
         return self._change(held, held.after(Happening.EXPIRE, why=why), "expire", who, why, evidence)  # fmt: skip
 
+    def act(self, identity: str, action: str, *, weight: float | None, who: str, why: str) -> Experiment:  # fmt: skip
+        """Do what a person names: `weight`, `promote`, `rollback`, `abort`, `pause` or `resume`.
+
+        Raises:
+            InputError: there is no such action, or `weight` comes without a weight.
+        """
+        if action == "weight":
+            if weight is None:
+                raise InputError("the action weight needs a weight, such as 0.25", field="weight")
+            return self.weigh(identity, weight, who=who, why=why)
+        known: Mapping[str, Callable[..., Experiment]] = {
+            "promote": self.promote,
+            "rollback": self.roll_back,
+            "abort": self.abort,
+            "pause": self.pause,
+            "resume": self.resume,
+        }
+        if action not in known:
+            raise InputError(
+                f"action {action!r} is none of weight, {', '.join(known)}", field="action"
+            )
+        return known[action](identity, who=who, why=why)
+
     def settle(self, identity: str, *, serves: Callable[[str, str], bool]) -> Experiment:
         """Carry out what was decided; return the experiment as it is then. Safe to repeat.
 
