@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from cluster.monitoring.store import AlertStore, unread
-from cluster.registry.release import OFFLINE_GAIN
 from cluster.rollout.analysis import Analysis, analyse
 from cluster.rollout.experiment import MODEL_OF, OPEN, Experiment, State
 from cluster.rollout.observed import Seen
@@ -174,7 +173,6 @@ class RolloutPart:
                     challenger.version,
                     who=WHO,
                     why="learning left a challenger",
-                    offline_gain=challenger.metrics.get(OFFLINE_GAIN),
                 )
             except ConflictError as e:
                 _log.info("no canary for %s %s: %s", model, challenger.version, e)
