@@ -5,8 +5,9 @@ life and is shared out: a quarter to each of the three sides that may decide (th
 worse by clicks, worse by satisfaction), a quarter to the guardrails. So every difference has a sequence of alpha/2.
 
 Guardrails judge answers (a user who asks often meets more failures, and that counts), so that three users at least must be
-behind a breach, and each needs evidence that its rate is above one that would be harmless: half the limit, or the stable
-arm's own rate where that is higher, since what fails in both arms is not the candidate's doing.
+behind a breach, and beside a share above its limit each needs evidence that its rate is above one that would be harmless: a
+fifth of the limit, or the stable arm's own rate where that is higher, since what fails in both arms is not the candidate's
+doing. So 4 errors of 30 answers wait for more, 8 of 60 do not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,7 @@ F64 = npt.NDArray[np.float64]
 
 _SIDES: Final = 4
 _GUARDS: Final = 3
+_HARMLESS: Final = 0.2
 _LEAST_NULL: Final = 0.001
 _SLOW: Final = 0.05
 """Share of answers above a 95th percentile."""
@@ -231,12 +233,12 @@ def guardrails(answers: Answers, settings: Rollout) -> tuple[Share, ...]:
         "errors": (
             answers.error,
             settings.max_error_rate,
-            max(settings.max_error_rate / 2, errors),
+            max(_HARMLESS * settings.max_error_rate, errors),
         ),
         "unsafe": (
             answers.unsafe,
             unsafe + settings.max_unsafe_rate,
-            unsafe + settings.max_unsafe_rate / 2,
+            unsafe + _HARMLESS * settings.max_unsafe_rate,
         ),
     }
     if trusted:

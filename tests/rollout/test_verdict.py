@@ -135,6 +135,12 @@ def test_a_wrong_split_pauses_before_any_comparison_is_believed():
     assert found.note.startswith("일시 정지: 이용자 배분이 비율과 다릅니다")
 
 
+def test_nothing_rests_on_a_split_in_doubt():
+    found = verdict(look(weights=0.48, clicks=(0.3, 0.4)))
+    assert found.action == "hold"
+    assert found.reasons[0].startswith("the split is in doubt: 2,011 of 4,000 users")
+
+
 def test_users_in_both_arms_pause():
     both = tuple(
         seen(f"z{i}", arm, 60.0 * i) for i in range(100) for arm in ("stable", "candidate")
