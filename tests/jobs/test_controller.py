@@ -136,6 +136,25 @@ def test_a_lost_job_is_tried_again_after_its_backoff(world):
     assert world.commands.describe(job.id)["result"] == {"by": 2}
 
 
+def test_a_lost_job_on_every_store(tmp_path, store):
+    world = World(tmp_path, store)
+    job = world.submit()
+    world.tick()
+    world.runs.end(f"{job.id}-1", RunState.FAILED, "the driver was killed")
+    world.tick()
+    world.restart()
+    world.tick(10)
+    world.succeed(job)
+    world.tick()
+    assert world.state(job) == ("succeeded", 2)
+    assert [event for event, _ in world.story(job)][-4:] == [
+        "retried",
+        "chosen",
+        "submitted",
+        "done",
+    ]
+
+
 def test_out_of_memory_is_tried_once_with_half_the_batch(world):
     job = world.submit()
     world.tick()
