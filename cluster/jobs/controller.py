@@ -68,14 +68,21 @@ class JobController:
         return self.settings.jobs.tick_s
 
     def tick(self, now: datetime) -> None:
-        """Look and act until nothing is left to do now."""
+        """Look and act until nothing is left to do now.
+
+        Raises:
+            ClusterError: the cluster did not answer; what needs none of it was done.
+        """
+        self.trouble = ""
         self.last_load = self.load()
         for number in range(_ROUNDS):
             actions = plan_tick(self._look(starts=number == 0), self.clock.now())
             for action in actions:
                 self._apply(action)
-            if not any(isinstance(a, Move | Submit) for a in actions):
+            if self.trouble or not any(isinstance(a, Move | Submit) for a in actions):
                 break
+        if self.trouble:
+            raise ClusterError(self.trouble)
 
     def _look(self, *, starts: bool) -> Snapshot:
         jobs = self.store.jobs(states=_OPEN, limit=10_000)
@@ -103,11 +110,8 @@ class JobController:
         try:
             found = self.runs.look()
         except ClusterError as e:
-            if str(e) != self.trouble:
-                _logger.warning("%s", e)
             self.trouble = str(e)
             return None
-        self.trouble = ""
         self._settled = True
         return found
 
@@ -151,7 +155,6 @@ class JobController:
                     self.store.note(action.job.id, action.waits_for)
         except ClusterError as e:
             self.trouble = str(e)
-            _logger.warning("%s", e)
 
     def _move(self, action: Move) -> None:
         moved = self.store.move(

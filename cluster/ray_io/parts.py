@@ -30,11 +30,7 @@ class Surroundings:
 
     store: Store
     clock: Clock
-
-    @property
-    def dashboard_url(self) -> str:
-        """Return where Ray's dashboard listens."""
-        return f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
+    dashboard_url: str
 
 
 def make_parts(around: Surroundings) -> Sequence[Part]:
