@@ -92,7 +92,7 @@ def interaction(number: int, rng: np.random.Generator, shops: list[str]) -> tupl
             Recommendation(rank=k, shop_id=pool[i], name="", category="치킨", address="", score=float(scores[i]))
             for k, i in enumerate(drawn.order, start=1)
         ),
-        response="", response_time_s=0.1, versions={}, variants={}, written_by="template", degraded=False,
+        response="", response_time_s=0.1, versions={}, variants={}, written_by="template", degraded=False, simulated=True,
         candidates=CandidateLog(
             shop_ids=tuple(pool), rag_scores=np.zeros(POOL, np.float32),
             funnel_scores=np.zeros((POOL, 4), np.float32), scores=scores.astype(np.float32),
@@ -110,6 +110,7 @@ def write_events(settings: Settings, records: list[dict], chosen: list[list[str]
         FeedbackEvent(
             user_id=r["user_id"], shop_id=shop, feedback_type="clicked", interaction_id=r["interaction_id"],
             recorded_at=NOW + timedelta(days=1), happened_at=NOW, idempotency_key=f"{r['interaction_id']}{shop}",
+            simulated=True,
         ).to_record()
         for r, shops in zip(records, chosen, strict=True) for shop in shops
     ]  # fmt: skip
@@ -236,7 +237,7 @@ def test_a_log_without_exploration_says_why_there_is_no_value(world, tmp_path):
 def test_an_answer_is_read_as_the_service_wrote_it(world):
     store = EventStore.of(world.settings)
     found = answers.read_answers(
-        store, Learning(), NOBODY, start=NOW, stop=NOW + timedelta(minutes=9)
+        store, Learning(), NOBODY, start=NOW, stop=NOW + timedelta(minutes=9), simulated=True
     )
     assert len(found) == 10
     for answer, record, chosen in zip(found, world.records[:10], world.chosen[:10], strict=True):
@@ -272,7 +273,9 @@ def test_a_choice_is_one_s_own_good_and_in_time(world, tmp_path):
         write_records(root, {"interactions": records, "feedback": feedback})
         absent = Absent(forgotten={"u_back": NOW}, silent=frozenset({"u_silent"}))
         stop = NOW + timedelta(minutes=9)
-        return answers.read_answers(EventStore.of(root), Learning(), absent, start=NOW, stop=stop)
+        return answers.read_answers(
+            EventStore.of(root), Learning(), absent, start=NOW, stop=stop, simulated=True
+        )
 
     wrong = (
         told(shops[0], user="u_b"),

@@ -17,7 +17,7 @@ from naviyam.feedback.store import EventStore
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
 from training.datasets.absent import read_absent
-from training.datasets.read import RankerRows, read_ranker
+from training.datasets.read import RankerRows, RankerSet, read_ranker
 from training.evaluation import answers, counterfactual
 from training.evaluation.scoring import Logged, chances, open_ranker
 
@@ -68,14 +68,14 @@ def evaluate(
         "difference": {name: e.to_dict() for name, e in pair.difference.items()},
         "baselines": _baselines(rows, choices, seed),
         "segments": segments(scores, rows, choices, catalog),
-        "off_policy": _off_policy(settings, models, encoder, catalog, rows),
+        "off_policy": _off_policy(settings, models, encoder, catalog, found),
         "held_out": {
             "rows": len(rows.label),
             "users": len(np.unique(choices.user)),
             "answers": len(np.unique(rows.session)),
             "chosen": int(choices.relevant.sum()),
         },
-        "simulated": bool(found.card.get("simulated", True)),
+        "simulated": _simulated(found),
     }
 
 
@@ -156,12 +156,18 @@ def _off_policy(
     models: Mapping[str, Any],
     encoder: Encoder,
     catalog: Catalog,
-    rows: RankerRows,
+    data: RankerSet,
 ) -> dict[str, Any]:
     """Return values from the log of the held-out time, or why there are none."""
-    start, stop = (datetime.fromtimestamp(int(t), UTC) for t in (rows.time.min(), rows.time.max()))
+    times = data.test.time
+    start, stop = (datetime.fromtimestamp(int(t), UTC) for t in (times.min(), times.max()))
     found = answers.read_answers(
-        EventStore.of(settings), settings.learning, read_absent(settings), start=start, stop=stop
+        EventStore.of(settings),
+        settings.learning,
+        read_absent(settings),
+        start=start,
+        stop=stop,
+        simulated=_simulated(data),
     )
     if len(found) < MIN_ANSWERS:
         return {
@@ -179,6 +185,10 @@ def _off_policy(
         draws=settings.evaluation.draws,
         seed=settings.seed,
     )
+
+
+def _simulated(data: RankerSet) -> bool:
+    return bool(data.card.get("simulated", True))
 
 
 def _rounded(found: Mapping[str, float], *, without: str = "") -> dict[str, float]:
