@@ -1,5 +1,6 @@
 """The same loops in Ray's workers: the plain loop's weights, through a killed worker too, and a search that stops early."""
 
+import json
 import os
 import signal
 import threading
@@ -7,7 +8,9 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from training.lora.loop import train
 from training.wide_deep.fit import Trainee, windows_of
 
 pytestmark = pytest.mark.ray
@@ -38,6 +41,44 @@ def test_a_worker_s_weights_are_the_plain_loop_s_though_it_was_killed(small, on_
     assert fitted.validation == pytest.approx(plain.validation, rel=1e-5)
     for name, tensor in plain.tensors.items():
         torch.testing.assert_close(fitted.tensors[name], tensor, atol=1e-6, rtol=1e-5)
+
+
+def _note(path, progress):
+    with path.open("a") as file:
+        file.write(json.dumps([progress.step, progress.loss, progress.perplexity]) + "\n")
+
+
+def _noted(path):
+    return {tuple(json.loads(line)) for line in path.read_text().splitlines()}
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_workers_learn_as_the_plain_loop_from_the_same_steps(
+    small, on_ray, tmp_path, strategy
+):
+    from training.lora.on_ray import LoraJob, train_on_ray  # noqa: PLC0415
+
+    base, corpus = small.tiny_base(tmp_path / "base"), small.tiny_corpus()
+    config = small.tiny_training(report_every=1)
+    alone, shared = tmp_path / "alone.jsonl", tmp_path / "shared.jsonl"
+    plain = train(base, corpus, tmp_path / "plain", config, report=partial(_note, alone))
+    spread = on_ray.model_copy(
+        update={"distributed": on_ray.distributed.model_copy(update={"strategy": strategy})}
+    )
+    job = LoraJob(
+        settings=spread, corpus=corpus, config=config, base=base, told=partial(_note, shared)
+    )
+    made = train_on_ray(job, tmp_path / "made", name=f"lora-{strategy}", workers=2)
+    assert made == pytest.approx(plain, rel=1e-2)
+    steps = {step: (loss, perplexity) for step, loss, perplexity in _noted(alone)}
+    told = _noted(shared)
+    assert {step for step, *_ in told} == set(steps)
+    for step, loss, _ in told:
+        assert loss == pytest.approx(steps[step][0], rel=1e-2)
+    weights = [load_file(tmp_path / x / "adapter_model.safetensors") for x in ("plain", "made")]
+    assert weights[0].keys() == weights[1].keys()
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, atol=2e-2, rtol=2e-2)
 
 
 def _complete(unsendable, *_):
