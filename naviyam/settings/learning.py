@@ -133,6 +133,9 @@ class Release(Section):
     """Of precision@5 or NDCG@5; the other may fall by at most `ranker_tolerance`."""
 
     ranker_tolerance: float = Field(0.02, ge=0)
+    ranker_memory_tolerance: float = Field(0.05, ge=0)
+    """Share by which the AUC may fall on what the champion was judged by, where that set is still on disk."""
+
     classifier_gain: float = Field(0.0, ge=0)
     """Of the intents' accuracy; it must rise in any case."""
 

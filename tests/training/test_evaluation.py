@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
+from cluster.registry.release import Interval, Refused, decide
 from naviyam.catalog.events import Events
 from naviyam.catalog.store import write_tables
 from naviyam.catalog.types import Shop
@@ -232,6 +233,35 @@ def test_a_log_without_exploration_says_why_there_is_no_value(world, tmp_path):
         silent, candidate=world.good, champion=world.bad, data=world.data, encoder=Silence()
     )
     assert "ranker.exploration" in found["off_policy"]["skipped"]
+
+
+def test_what_the_champion_was_judged_by_is_asked_again(world, tmp_path):
+    """A set of inverted labels judges a candidate that believed it by the same inversion; the earlier set does not."""
+    sets = tmp_path / "datasets" / "ranker"
+    sets.mkdir(parents=True)
+    (tmp_path / "catalog").symlink_to(world.settings.paths.catalog)
+    earlier = write_set(sets / "v0", world.records, world.chosen)
+    card = json.loads((earlier / "card.json").read_text())
+    (earlier / "card.json").write_text(
+        json.dumps({**card, "hash": "0"})
+    )  # as the cards of both say
+    avoided = [
+        [s["shop_id"] for s in r["shown"] if s["shop_id"] not in some]
+        for r, some in zip(world.records, world.chosen, strict=True)
+    ]
+    inverted = write_set(sets / "v1", world.records, avoided)
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}, "evaluation": {"draws": 100}})
+    found = ranker.evaluate(
+        settings, candidate=world.bad, champion=world.good, data=inverted, encoder=Silence()
+    )
+    assert found["candidate"]["ndcg_at_5"] > found["champion"]["ndcg_at_5"]
+    assert found["candidate"]["auc_before"] < 0.4 < 0.6 < found["champion"]["auc_before"]
+    sure = {m: Interval(mean=0.1, low=0.05, high=0.2) for m in ("ndcg_at_5", "precision_at_5")}
+    verdict = decide(
+        "ranker", found["candidate"], found["champion"], settings.release, difference=sure
+    )
+    assert isinstance(verdict, Refused)
+    assert "auc_before" in verdict.reasons[-1]
 
 
 def test_an_answer_is_read_as_the_service_wrote_it(world):

@@ -12,14 +12,17 @@ from naviyam import versions
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
 from naviyam.evaluation.paired_ranking import Choices, compare, figures, ndcg_by_user
+from naviyam.evaluation.ranking import auc
 from naviyam.features.spec import WIDE_INDEX
 from naviyam.feedback.store import EventStore
+from naviyam.ranker.artifact import Artifact
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
 from training.datasets.absent import read_absent
-from training.datasets.read import RankerRows, RankerSet, read_ranker
+from training.datasets.read import RankerRows, RankerSet, read_card, read_ranker
 from training.evaluation import answers, counterfactual
 from training.evaluation.scoring import Logged, chances, open_ranker
+from training.wide_deep.logged import earlier_data
 
 F64 = npt.NDArray[np.float64]
 
@@ -61,10 +64,12 @@ def evaluate(
     choices = _choices(rows, catalog, limit=settings.learning.max_position_weight)
     draws, seed = settings.evaluation.draws, settings.seed
     pair = compare(scores["candidate"], scores["champion"], choices, draws=draws, seed=seed)
+    before = _before(settings, models, encoder)
     return {
         "kind": "ranker",
-        "candidate": _rounded(pair.candidate),
-        "champion": _rounded(pair.champion),
+        "candidate": _rounded(pair.candidate) | before.get("candidate", {}),
+        "champion": _rounded(pair.champion) | before.get("champion", {}),
+        "before": before,
         "difference": {name: e.to_dict() for name, e in pair.difference.items()},
         "baselines": _baselines(rows, choices, seed),
         "segments": segments(scores, rows, choices, catalog),
@@ -189,6 +194,28 @@ def _off_policy(
 
 def _simulated(data: RankerSet) -> bool:
     return bool(data.card.get("simulated", True))
+
+
+def _before(settings: Settings, models: Mapping[str, Artifact], encoder: Encoder) -> dict[str, Any]:
+    """Return how well both tell apart what the champion was judged by: a set that teaches nonsense judges by nonsense too."""
+    champion = models["champion"]
+    root = settings.paths.state / "datasets" / "ranker"
+    earlier = earlier_data(root, champion.card.dataset_hash, champion.tables.vocabulary)
+    if earlier is None:
+        return {"skipped": "the set that the champion learned from is no longer on disk"}
+    rows = earlier.test.take(read_absent(settings).allows(earlier.test.user_ids, earlier.test.time))
+    liked = rows.label > 0
+    if not liked.any() or liked.all():
+        return {"skipped": f"{earlier.folder} holds no later part with both kinds of choices"}
+    logged = _logged(rows)
+    return {
+        "rows": len(liked),
+        "simulated": bool(read_card(earlier.folder).get("simulated", True)),
+        **{
+            name: {"auc_before": round(auc(chances(model, logged, encoder), liked), 5)}
+            for name, model in models.items()
+        },
+    }
 
 
 def _rounded(found: Mapping[str, float], *, without: str = "") -> dict[str, float]:
