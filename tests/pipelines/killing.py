@@ -179,9 +179,8 @@ def main() -> int:
         same = small.result() == expected
         wrong += [] if same else [small.result()]
         print(f"run {runs}: killed {died} times, the same result: {same}", flush=True)  # noqa: T201
-    print(
-        f"{kills} kills in {runs} runs, one whole run took {longest_s:.0f} s; wrong: {wrong or 'none'}"
-    )  # noqa: T201
+    told = f"{kills} kills in {runs} runs, one whole run took {longest_s:.0f} s"
+    print(f"{told}; wrong: {wrong or 'none'}")  # noqa: T201
     if not wrong:
         shutil.rmtree(folder)
     return 1 if wrong else 0
