@@ -105,7 +105,7 @@ class Evaluation(Section):
     """Samples of the bootstrap behind every interval."""
 
     weight_limit: float = Field(100.0, gt=1)
-    """At which the weights of off-policy estimates are clipped."""
+    """At which weights that correct for the chance of being looked at, or of being shown, are clipped."""
 
     held_out_answers: int = Field(120, ge=10)
     """Answers of the held-out part that perplexity is measured on."""

@@ -61,7 +61,7 @@ def evaluate(
     }
     logged = _logged(rows)
     scores = {name: chances(model, logged, encoder) for name, model in models.items()}
-    choices = _choices(rows, catalog, limit=settings.learning.max_position_weight)
+    choices = _choices(rows, catalog, limit=settings.evaluation.weight_limit)
     draws, seed = settings.evaluation.draws, settings.seed
     pair = compare(scores["candidate"], scores["champion"], choices, draws=draws, seed=seed)
     before = _before(settings, models, encoder)
@@ -99,11 +99,11 @@ def segments(
     by_user = {name: ndcg_by_user(s, choices) for name, s in scores.items()}
     found = {}
     for segment, members in (*chosen.items(), *largest):
-        counted = members & by_user["candidate"][1]
+        counted = members & (by_user["candidate"][1] > 0)
         if int(counted.sum()) >= SEGMENT_USERS:
             found[segment] = {"users": int(counted.sum())} | {
-                name: round(float(values[counted].mean()), 4)
-                for name, (values, _) in by_user.items()
+                name: round(float(np.average(values[counted], weights=worth[counted])), 4)
+                for name, (values, worth) in by_user.items()
             }
     return found
 
