@@ -44,7 +44,7 @@ def submit(
         str, typer.Option(help="The same key gives the same job until it has ended.")
     ] = "",
 ) -> None:
-    """Put a job into the queue; answers at once with its id."""
+    """Put a job into the queue; answers at once with its id. Relative paths are meant where `naviyam up` was called."""
     session: Session = ctx.obj
     job = open_commands(session).submit(
         kind,

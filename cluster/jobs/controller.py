@@ -24,8 +24,8 @@ from naviyam.settings import Settings
 _logger = logging.getLogger(__name__)
 _OPEN = frozenset(JobState) - ENDED
 _GONE_S = 10.0
-_NOT_BEGUN_S = 900.0
-"""As long as Ray itself lets a job wait for its start."""
+_NOT_BEGUN_S = 180.0
+"""Ray starts a job's process within seconds, on a busy machine within a minute. One that begins later still gives way."""
 
 _ROUNDS = 4
 """Steps of one tick: chosen, submitted, seen running."""

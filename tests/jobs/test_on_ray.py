@@ -83,7 +83,7 @@ class Cluster:
         )
         return self.store.submit(spec, now=SystemClock().now(), max_queued=50), marks, go
 
-    def wait(self, what, seconds=120):
+    def wait(self, what, seconds=240):
         deadline = time.monotonic() + seconds
         while not (found := what()):
             assert time.monotonic() < deadline, [j.to_dict() for j in self.store.jobs()]
