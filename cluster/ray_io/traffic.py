@@ -1,7 +1,7 @@
 """Traffic of a running application: changes the goal state's user configs alone, then waits until every replica holds it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from naviyam.settings import Settings
 
 _LOOK_EVERY_S = 0.02
 _COUNT_EVERY_S = 0.5
+_ANSWERING = ("RUNNING", "UPDATING")
 _AT_ONCE = {"rolling_update_percentage": 1.0}
 
 
@@ -46,11 +47,10 @@ def apply_traffic(
 ) -> Applied:
     """Hand a table to the running application and wait until its replicas hold it. Idempotent; blocks.
 
-    What else was declared (the settings file, other applications) stays as it is, so that nothing is restarted. A
-    revision that the replicas have passed already counts as held.
+    What else was declared (the settings file, other applications) stays as it is, so that nothing is restarted.
 
     Raises:
-        ConflictError: the application was not declared yet (`naviyam up`).
+        ConflictError: the application was not declared yet (`naviyam up`), or a newer table was.
         NotTakenError: it took longer than `timeout_s`; Serve goes on handing it over.
         ServeError: Serve refused it.
     """
@@ -58,6 +58,10 @@ def apply_traffic(
     ours = [a for a in applications if a["name"] == serve.APPLICATION]
     if not ours:
         raise ConflictError("the application does not run; `naviyam up` starts it")
+    if (newer := declared_traffic(ours[0]).revision) > traffic.revision:
+        raise ConflictError(
+            f"traffic revision {newer} was declared, {traffic.revision} is older and would be ignored; count on from {newer}"
+        )
     began = time.monotonic()
     ours[0]["deployments"] = _merged(
         ours[0].get("deployments") or [], serve.user_configs(settings, traffic, adapters)
@@ -70,6 +74,14 @@ def apply_traffic(
         seconds=time.monotonic() - began,
         waiting=waiting,
     )
+
+
+def declared_traffic(application: Mapping[str, Any]) -> Traffic:
+    """Return the table in an application's declaration, the empty one where there is none."""
+    for deployment in application.get("deployments") or ():
+        if deployment["name"] == serve.INGRESS:
+            return Traffic.parse((deployment.get("user_config") or {}).get("traffic") or {})
+    return Traffic()
 
 
 def _merged(held: list[dict[str, Any]], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,5 +123,5 @@ def _wait(
 def _replicas(dashboard_url: str) -> int:
     for deployment in serve.look(dashboard_url).deployments:
         if deployment.name == serve.INGRESS:
-            return max(1, sum(deployment.replicas.values()))
+            return max(1, sum(deployment.replicas.get(state, 0) for state in _ANSWERING))
     return 1
