@@ -9,7 +9,8 @@ from naviyam.clock import Clock
 from naviyam.nlg.brief import SLOT, WriteRequest, realise, slot_values
 from naviyam.nlg.draft import Sentence
 from naviyam.nlg.generator import Generator
-from naviyam.nlg.writer import Writer, Written, split_sentences
+from naviyam.nlg.sentences import split_sentences
+from naviyam.nlg.writer import Writer, Written
 from naviyam.settings import Writing
 
 if TYPE_CHECKING:

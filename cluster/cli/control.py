@@ -15,13 +15,17 @@ _SILENT_S = 15.0
 
 def control_state(session: Session) -> dict[str, Any]:
     """Return who acts, how its parts do, how many jobs are in which state, and the schedule, in JSON's types."""
-    from cluster.cli.jobs import open_commands
+    from cluster.cli.jobs import open_commands, open_store
     from cluster.cli.schedule import open_schedule
     from cluster.jobs.states import ENDED, JobState
+    from cluster.jobs.store import StoreError
     from naviyam.clock import SystemClock
 
-    commands = open_commands(session)
-    beat = commands.store.read("controller")  # type: ignore[attr-defined]
+    try:
+        commands = open_commands(session)
+    except StoreError as e:
+        return {"error": str(e)}
+    beat = open_store(session).read("controller")
     now = SystemClock().now()
     alive = bool(beat) and now - datetime.fromisoformat(beat["at"]) < timedelta(seconds=_SILENT_S)
     living = commands.store.jobs(states=frozenset(JobState) - ENDED, limit=10_000)
@@ -40,6 +44,8 @@ def control_tables(state: dict[str, Any]) -> "list[RenderableType]":
     """Return it for people."""
     from cluster.cli.schedule import SCHEDULE_COLUMNS, schedule_rows
 
+    if "error" in state:
+        return [f"control plane: {state['error']}"]
     controller = state["controller"]
     alive = "alive" if controller["alive"] else "DOWN (`naviyam up` starts it)"
     queue = ", ".join(f"{n} {name}" for name, n in state["queue"].items()) or "no jobs"

@@ -19,6 +19,7 @@ def stop(session: Session) -> dict[str, object]:
 
     head = heads.find_head(session.settings)
     if head is None:
+        heads.forget_head(session.settings)
         return {"stopped": False, "killed": 0}
     session.say("stopping")
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from cluster.rollout.experiment import Experiment
     from cluster.rollout.part import RolloutPart
     from cluster.rollout.rollouts import Rollouts
-    from cluster.rollout.store import Entry
     from cluster.rollout.verdict import Verdict
 
 app = typer.Typer(
@@ -105,7 +104,7 @@ def show(ctx: typer.Context, experiment: Id) -> None:
         **held.to_dict(),
         "analysis": analysis.to_dict(),
         "verdict": verdict.to_dict(),
-        "history": [_line(entry) for entry in history],
+        "history": [entry.to_dict() for entry in history],
     }
     session.answer(
         document,
@@ -232,17 +231,9 @@ def _act(ctx: typer.Context, do: "Callable[[Rollouts], Experiment]") -> None:
 
 
 def _part(session: Session) -> "RolloutPart":
-    from cluster.ray_io.fleet import ServeFleet
-    from cluster.rollout.opened import LogObserver
-    from cluster.rollout.part import RolloutPart
-    from naviyam.feedback.store import EventStore
+    from cluster.ray_io.fleet import open_rollout_part
 
-    settings = session.settings
-    return RolloutPart(
-        rollouts=_rollouts(session),
-        fleet=ServeFleet.of(settings),
-        observer=LogObserver(EventStore.of(settings)),
-    )
+    return open_rollout_part(session.settings)
 
 
 def _rollouts(session: Session) -> "Rollouts":
@@ -263,20 +254,6 @@ def _facts(experiment: "Experiment") -> list[tuple[str, object]]:
         ("since", experiment.step_since.isoformat(timespec="seconds")),
         ("why", experiment.why),
     ]
-
-
-def _line(entry: "Entry") -> dict[str, Any]:
-    note = entry.note
-    return {
-        "number": entry.number,
-        "at": note.at.isoformat(timespec="seconds"),
-        "what": note.what,
-        "state": entry.state.value,
-        "weight": entry.weight,
-        "who": note.who,
-        "why": note.why,
-        "evidence": dict(note.evidence),
-    }
 
 
 def analysis_tables(analysis: "Analysis", verdict: "Verdict") -> "tuple[RenderableType, ...]":

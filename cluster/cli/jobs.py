@@ -10,6 +10,7 @@ from cluster.cli.session import Session, table
 if TYPE_CHECKING:
     from cluster.jobs.commands import JobCommands
     from cluster.jobs.runs import Runs
+    from cluster.jobs.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="Submit, list, show and cancel jobs.")
 
@@ -126,14 +127,16 @@ def cancel(
 def open_commands(session: Session) -> "JobCommands":
     """Return the verbs over the installation's database."""
     from cluster.jobs.commands import JobCommands
-    from cluster.jobs.sql_store import SqlStore
     from naviyam.clock import SystemClock
 
-    return JobCommands(
-        settings=session.settings,
-        store=SqlStore.of(session.settings),
-        clock=SystemClock(),
-    )
+    return JobCommands(settings=session.settings, store=open_store(session), clock=SystemClock())
+
+
+def open_store(session: Session) -> "Store":
+    """Return the installation's database."""
+    from cluster.jobs.sql_store import SqlStore
+
+    return SqlStore.of(session.settings)
 
 
 def open_runs(session: Session) -> "Runs | None":

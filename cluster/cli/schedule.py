@@ -53,12 +53,12 @@ def run_now(ctx: typer.Context, kind: KindOption = "learn") -> None:
 
 def open_schedule(session: Session) -> "ScheduleCommands":
     """Return the verbs over the installation's database."""
-    from cluster.jobs.sql_store import SqlStore
+    from cluster.cli.jobs import open_store
     from cluster.schedule.part import ScheduleCommands
     from naviyam.clock import SystemClock
 
     return ScheduleCommands(
-        settings=session.settings, store=SqlStore.of(session.settings), clock=SystemClock()
+        settings=session.settings, store=open_store(session), clock=SystemClock()
     )
 
 

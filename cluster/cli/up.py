@@ -12,7 +12,6 @@ from cluster.cli.session import Session
 
 if TYPE_CHECKING:
     from cluster.ray_io.head import Head
-    from cluster.rollout.traffic import Traffic
 
 
 def up(
@@ -43,11 +42,10 @@ def start(
     wait: bool,
     keep: bool,
     timeout_s: float,
-    traffic: "Traffic | None" = None,
 ) -> dict[str, object]:
     """Bootstrap and start what is not there yet; on failure stop what this call started, unless `keep`.
 
-    `traffic` is what an application that starts now answers by, None for no experiment.
+    An application that starts now answers by the traffic table of the experiments that are open.
 
     Ray starts while the bootstrap runs: neither needs the other, and each leaves a core free.
 
@@ -69,9 +67,7 @@ def start(
         starting = pool.submit(lambda: running or heads.start_head(session.settings, os.environ))
         try:
             run_steps(session, shops=shops, workbook=None)
-            application = _deploy(
-                session, starting.result(), wait=wait, timeout_s=timeout_s, traffic=traffic
-            )
+            application = _deploy(session, starting.result(), wait=wait, timeout_s=timeout_s)
         except BaseException as error:
             head = None if starting.exception() else starting.result()
             if head is None:
@@ -96,15 +92,14 @@ def start(
     }
 
 
-def _deploy(
-    session: Session, head: "Head", *, wait: bool, timeout_s: float, traffic: "Traffic | None"
-) -> str:
+def _deploy(session: Session, head: "Head", *, wait: bool, timeout_s: float) -> str:
+    from cluster.database import open_engine
     from cluster.ray_io import serve
     from cluster.ray_io.head import marked_processes
+    from cluster.rollout.sql_store import SqlExperiments
 
-    goal = serve.declaration(
-        session.settings, session.config_path, traffic=traffic or serve.NO_TRAFFIC
-    )
+    traffic = SqlExperiments(open_engine(session.settings)).traffic()
+    goal = serve.declaration(session.settings, session.config_path, traffic=traffic)
     if serve.look(session.dashboard_url).status != "RUNNING":
         serve.deploy(session.dashboard_url, goal)
     with ThreadPoolExecutor(max_workers=1) as pool:

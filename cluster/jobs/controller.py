@@ -7,11 +7,11 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cluster.jobs.commands import JOB_MARK
-from cluster.jobs.folders import JobFolder
+from cluster.jobs.folders import JobFolder, Process
 from cluster.jobs.plan import Action, Move, Note, Snapshot, Stop, Submit, plan_tick
 from cluster.jobs.runs import ClusterError, Runs
 from cluster.jobs.states import ENDED, ON_CLUSTER, JobEvent, JobState
@@ -23,6 +23,10 @@ from naviyam.settings import Settings
 
 _logger = logging.getLogger(__name__)
 _OPEN = frozenset(JobState) - ENDED
+_GONE_S = 10.0
+_NOT_BEGUN_S = 900.0
+"""As long as Ray itself lets a job wait for its start."""
+
 _ROUNDS = 4
 """Steps of one tick: chosen, submitted, seen running."""
 
@@ -56,6 +60,7 @@ class JobController:
     """Why the cluster was not seen at the last tick, "" where it was."""
 
     _settled: bool = False
+    _silent: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def every_s(self) -> float:
@@ -63,14 +68,21 @@ class JobController:
         return self.settings.jobs.tick_s
 
     def tick(self, now: datetime) -> None:
-        """Look and act until nothing is left to do now."""
+        """Look and act until nothing is left to do now.
+
+        Raises:
+            ClusterError: the cluster did not answer; what needs none of it was done.
+        """
+        self.trouble = ""
         self.last_load = self.load()
         for number in range(_ROUNDS):
             actions = plan_tick(self._look(starts=number == 0), self.clock.now())
             for action in actions:
                 self._apply(action)
-            if not any(isinstance(a, Move | Submit) for a in actions):
+            if self.trouble or not any(isinstance(a, Move | Submit) for a in actions):
                 break
+        if self.trouble:
+            raise ClusterError(self.trouble)
 
     def _look(self, *, starts: bool) -> Snapshot:
         jobs = self.store.jobs(states=_OPEN, limit=10_000)
@@ -88,6 +100,7 @@ class JobController:
             runs=runs,
             done=frozenset(name for name, f in folders.items() if f.result_path.exists()),
             ended=ended,
+            gone=frozenset(j.submission for j in active if self._gone(j, folders[j.id])),
             strays=frozenset(self._strays(runs)),
             load=self.last_load,
             starts=starts,
@@ -97,13 +110,23 @@ class JobController:
         try:
             found = self.runs.look()
         except ClusterError as e:
-            if str(e) != self.trouble:
-                _logger.warning("%s", e)
             self.trouble = str(e)
             return None
-        self.trouble = ""
         self._settled = True
         return found
+
+    def _gone(self, job: Job, folder: JobFolder) -> bool:
+        """Return whether the attempt has had no process for too long.
+
+        Looked at without a word to the cluster: one that ended a moment ago is given the time to be reported.
+        """
+        process = folder.process(job.attempt)
+        if process is Process.ALIVE or job.state is JobState.STARTING:
+            self._silent.pop(job.submission, None)
+            return False
+        since = self._silent.setdefault(job.submission, self.clock.now())
+        limit_s = _GONE_S if process is Process.GONE else _NOT_BEGUN_S
+        return self.clock.now() - since >= timedelta(seconds=limit_s)
 
     def _strays(self, runs: Mapping[str, Run] | None) -> list[str]:
         """Return submissions of ours that run and should not."""
@@ -132,7 +155,6 @@ class JobController:
                     self.store.note(action.job.id, action.waits_for)
         except ClusterError as e:
             self.trouble = str(e)
-            _logger.warning("%s", e)
 
     def _move(self, action: Move) -> None:
         moved = self.store.move(

@@ -4,10 +4,12 @@
 of several machines the state must lie on storage that all of them share.
 """
 
+import fcntl
 import json
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,14 @@ from cluster.programs import write_result
 from naviyam.errors import ArtifactError
 from naviyam.ids import check_id
 from naviyam.settings import Settings
+
+
+class Process(StrEnum):
+    """What is known of an attempt's process without asking the cluster."""
+
+    NOT_BEGUN = "not begun"
+    ALIVE = "alive"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +70,18 @@ class JobFolder:
     def write_end(self, attempt: int, ended: Ended) -> None:
         """Write that an attempt failed."""
         write_result(self._end_path(attempt), {"code": ended.code, "words": ended.words})
+
+    def process(self, attempt: int) -> "Process":
+        """Return how the attempt's process does, by the lock that the kernel takes from the dead."""
+        try:
+            with self.lock_path.open(encoding="utf-8") as lock:
+                held = json.loads(lock.read() or "{}")
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except (FileNotFoundError, ValueError):
+            return Process.NOT_BEGUN
+        except BlockingIOError:
+            return Process.ALIVE
+        return Process.GONE if held.get("attempt", 0) >= attempt else Process.NOT_BEGUN
 
     def log(self, attempt: int) -> str:
         """Return what an attempt said, "" where it has not begun or its log has expired."""

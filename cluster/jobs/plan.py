@@ -36,6 +36,10 @@ class Snapshot:
     ended: Mapping[str, Ended] = field(default_factory=dict)
     """What attempts wrote of their own end, by submission."""
 
+    gone: frozenset[str] = frozenset()
+    """Submissions whose process ended, or never began, so long ago that the cluster's word for them counts no more: Ray
+    goes on calling a job running that ran when its head was killed."""
+
     strays: frozenset[str] = frozenset()
     """Submissions that run for a job that has ended or is at a later attempt."""
 
@@ -150,6 +154,9 @@ def _on_cluster(job: Job, snapshot: Snapshot, now: datetime) -> list[Action]:
         return [Submit(job=job)]
     if run.state.over:
         return [_over(job, run, snapshot, now)]
+    if job.submission in snapshot.gone:
+        lost = f"the cluster calls it {run.state.value}, but its process is gone"
+        return [_judge(job, None, lost, snapshot, now)]
     if job.state is JobState.STOPPING:
         return [Stop(submission=job.submission)]
     if why := policy.past_deadline(job, snapshot.limits, now):

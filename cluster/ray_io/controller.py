@@ -41,9 +41,10 @@ class Controller:
     Args:
         config: settings file, "" for the built-in defaults.
         root: folder in which programs run and relative paths are meant.
+        dashboard_url: of the cluster; "" is this machine's by the settings.
     """
 
-    def __init__(self, config: str, root: str) -> None:
+    def __init__(self, config: str, root: str, dashboard_url: str = "") -> None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         os.chdir(root)
         path = Path(config) if config else None
@@ -52,7 +53,7 @@ class Controller:
         self._stop = threading.Event()
         self._parts: Parts | None = None
         self._trouble = ""
-        self._config, self._root = path, Path(root)
+        self._config, self._root, self._dashboard_url = path, Path(root), dashboard_url
         threading.Thread(target=self._loop, name="parts", daemon=True).start()
 
     def ping(self) -> int:
@@ -85,6 +86,8 @@ class Controller:
             root=self._root,
             store=store,
             clock=self._clock,
+            dashboard_url=self._dashboard_url
+            or f"http://127.0.0.1:{self._settings.serving.dashboard_port}",
         )
         beaten_s = float("-inf")
 
@@ -103,16 +106,25 @@ class Controller:
         )
 
 
-def start(settings: Settings, config: Path | None, root: Path) -> int:
+def start(settings: Settings, config: Path | None, root: Path, *, address: str = "") -> int:
     """Start the actor on the running head, or find it; return its process id. Idempotent.
+
+    Args:
+        settings: of the installation.
+        config: settings file that it and its programs read.
+        root: folder in which programs run.
+        address: of another cluster's GCS, or `auto`; "" is the head of `naviyam up`.
 
     Raises:
         HeadError: no head runs here, or the actor does not answer.
     """
-    head = find_head(settings)
-    if head is None:
+    head = None if address else find_head(settings)
+    if head is None and not address:
         raise HeadError("no Ray runs from this state folder; start it with `naviyam up`")
-    ray.init(address=head.gcs, namespace=NAMESPACE, log_to_driver=False)
+    joined = ray.init(
+        address=head.gcs if head else address, namespace=NAMESPACE, log_to_driver=False
+    )
+    dashboard_url = f"http://{joined.dashboard_url}" if address else ""
     # Pickled by the module's name, so that a restart imports what is installed then.
     from cluster.ray_io.controller import Controller as Named  # noqa: PLC0415
 
@@ -128,7 +140,7 @@ def start(settings: Settings, config: Path | None, root: Path) -> int:
             num_cpus=0,
             max_concurrency=4,
         )
-        .remote(str(config.resolve()) if config else "", str(root))
+        .remote(str(config.resolve()) if config else "", str(root), dashboard_url)
     )
     pid: int = ray.get(actor.ping.remote(), timeout=60)
     ray.shutdown()
@@ -141,9 +153,11 @@ def main() -> int:
         prog="python -m cluster.ray_io.controller", description=__doc__
     )
     parser.add_argument("--config", type=Path, default=None, help="YAML file; defaults without")
+    parser.add_argument("--address", default="", help="GCS of a cluster, or auto; default: `up`'s")
     arguments = parser.parse_args()
     try:
-        pid = start(Settings.load(arguments.config), arguments.config, Path.cwd())
+        settings = Settings.load(arguments.config)
+        pid = start(settings, arguments.config, Path.cwd(), address=arguments.address)
     except (NaviyamError, ray.exceptions.RayError) as e:
         sys.stderr.write(f"error: {e}\n")
         return 1

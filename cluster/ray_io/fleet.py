@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import httpx
 
+from cluster.database import open_engine
+from cluster.monitoring.sql_store import SqlAlertStore
 from cluster.ray_io import serve
 from cluster.ray_io.traffic import apply_traffic
+from cluster.rollout.opened import LogObserver, open_rollouts
+from cluster.rollout.part import RolloutPart
 from cluster.rollout.traffic import Traffic
+from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
 
 _ASKED = 3
@@ -63,6 +68,16 @@ class ServeFleet:
             return False
         found = [str(answer.get(_VERSION_OF[model], _NOTHING)) for answer in named]
         return all(name == _NOTHING or name.rpartition("@")[2] == version for name in found)
+
+
+def open_rollout_part(settings: Settings) -> RolloutPart:
+    """Return the rollouts of an installation over its service, its event log and its alerts."""
+    return RolloutPart(
+        rollouts=open_rollouts(settings),
+        fleet=ServeFleet.of(settings),
+        observer=LogObserver(EventStore.of(settings)),
+        alarms=SqlAlertStore(open_engine(settings)),
+    )
 
 
 def _revision(application: dict[str, object]) -> int:

@@ -170,9 +170,14 @@ def stop_head(settings: Settings, head: Head, *, timeout_s: float = 20) -> int:
         _signal(pid, signal.SIGKILL)
     if _wait_gone(head.mark, 5):
         raise HeadError(f"processes {marked_processes(head.mark)} do not end; end them by hand")
+    forget_head(settings)
+    return len(left)
+
+
+def forget_head(settings: Settings) -> None:
+    """Remove the record and the tables of a head that does not run: the next one begins anew. Idempotent."""
     _record(settings).unlink(missing_ok=True)
     shutil.rmtree(_tables(settings), ignore_errors=True)
-    return len(left)
 
 
 def marked_processes(mark: str) -> list[int]:

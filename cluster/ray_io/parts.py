@@ -9,6 +9,7 @@ from cluster.jobs.controller import JobController
 from cluster.jobs.store import Store
 from cluster.monitoring.part import MonitoringPart
 from cluster.parts import Part
+from cluster.ray_io.fleet import open_rollout_part
 from cluster.ray_io.probes import LoadProbe
 from cluster.ray_io.runs import RayRuns
 from cluster.schedule.part import SchedulePart, count_new
@@ -29,11 +30,7 @@ class Surroundings:
 
     store: Store
     clock: Clock
-
-    @property
-    def dashboard_url(self) -> str:
-        """Return where Ray's dashboard listens."""
-        return f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
+    dashboard_url: str
 
 
 def make_parts(around: Surroundings) -> Sequence[Part]:
@@ -51,4 +48,5 @@ def make_parts(around: Surroundings) -> Sequence[Part]:
         ),
         SchedulePart(commands=commands, store=around.store, new_samples=count_new),
         MonitoringPart.of(around.settings),
+        open_rollout_part(around.settings),
     )

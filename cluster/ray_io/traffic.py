@@ -15,6 +15,7 @@ from naviyam.settings import Settings
 
 _LOOK_EVERY_S = 0.02
 _COUNT_EVERY_S = 0.5
+_AT_ONCE = {"rolling_update_percentage": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +73,13 @@ def apply_traffic(
 
 
 def _merged(held: list[dict[str, Any]], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the deployments' own options with the user configs that are told."""
+    """Return the deployments' own options with the user configs that are told, and all replicas told at once.
+
+    Serve goes from a fifth of the replicas to the next only once a round of its controller, which is seconds for five.
+    """
     by_name = {d["name"]: d for d in held}
     for one in told:
-        by_name[one["name"]] = {**by_name.get(one["name"], {}), **one}
+        by_name[one["name"]] = {**by_name.get(one["name"], {}), **one, **_AT_ONCE}
     return list(by_name.values())
 
 

@@ -2,7 +2,8 @@
 
 No I/O. Every verdict says why in words and numbers; `note` is one Korean line for operators. Names of metrics:
 adapters `score` (0 to 1, the offline score), `perplexity`, `grounded`, `safe`; rankers `precision_at_5`,
-`ndcg_at_5`; the classifier `intent_accuracy`. Gains are relative to the champion: 0.02 is 2 %.
+`ndcg_at_5` and, where it could be measured, `auc_before` (on what the champion was judged by); the classifier
+`intent_accuracy`. Gains are relative to the champion: 0.02 is 2 %.
 """
 
 import math
@@ -176,6 +177,8 @@ def _ranker(
         for name in names
         for reason in _fallen(name, candidate, champion, limits.ranker_tolerance)
     ]
+    if not _missing(candidate, champion, ("auc_before",)):
+        fallen += _fallen("auc_before", candidate, champion, limits.ranker_memory_tolerance)
     if risen and not fallen:
         return _accepted(risen)
     return _refused([*(against if not risen else []), *fallen])

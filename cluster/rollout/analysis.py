@@ -5,38 +5,31 @@ life and is shared out: a quarter to each of the three sides that may decide (th
 worse by clicks, worse by satisfaction), a quarter to the guardrails. So every difference has a sequence of alpha/2.
 
 Guardrails judge answers (a user who asks often meets more failures, and that counts), so that three users at least must be
-behind a breach, and each needs evidence that its rate is above one that would be harmless: half the limit, or the stable
-arm's own rate where that is higher, since what fails in both arms is not the candidate's doing.
+behind a breach, and beside a share above its limit each needs evidence that its rate is above one that would be harmless: a
+fifth of the limit, or the stable arm's own rate where that is higher, since what fails in both arms is not the candidate's
+doing. So 4 errors of 30 answers wait for more, 8 of 60 do not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from cluster.rollout.checks import SampleRatio, Share, sample_ratio, share
+from cluster.rollout.differences import METRICS, Difference, Metric, differences
 from cluster.rollout.observed import Seen, in_order
 from cluster.rollout.outcomes import Answers, Periods, Users, WeightChange, users_of
-from cluster.rollout.sequential import Interval, difference, increments
 from naviyam.arms import ArmName
 from naviyam.settings import Rollout
 
 F64 = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-
-Metric = Literal["ctr", "order_rate", "satisfaction"]
-METRICS: Final[Mapping[Metric, tuple[float, float]]] = {
-    "ctr": (0.0, 1.0),
-    "order_rate": (0.0, 1.0),
-    "satisfaction": (1.0, 4.0),
-}
-"""By metric its lowest value and its span: satisfaction is told in stars."""
 
 _SIDES: Final = 4
 _GUARDS: Final = 3
+_HARMLESS: Final = 0.2
 _LEAST_NULL: Final = 0.001
 _SLOW: Final = 0.05
 """Share of answers above a 95th percentile."""
@@ -64,30 +57,6 @@ class ArmFigures:
     latency_p50_s: float | None
     latency_p95_s: float | None
     latency_p99_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Candidate minus stable, among users whom chance put into either arm.
-
-    `absolute` is in the metric's unit, `relative` to the stable arm's mean, which counts as known: its sign is as sure as
-    the absolute one's, its width is not of the same rigour.
-    """
-
-    metric: Metric
-    users: int
-    absolute: Interval
-    relative: Interval | None
-
-    @property
-    def better(self) -> bool:
-        """Whether the candidate is better beyond chance."""
-        return self.absolute.low > 0
-
-    @property
-    def worse(self) -> bool:
-        """Whether the candidate is worse beyond chance."""
-        return self.absolute.high < 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +128,7 @@ def analyse(
     )
     if known:
         return found
-    unknown = replace(found.sample_ratio, judged=False, breached=False)
+    unknown = replace(found.sample_ratio, judged=False, doubtful=False, breached=False)
     return replace(found, sample_ratio=unknown, weight_known=False)
 
 
@@ -177,10 +146,10 @@ def analyse_columns(
         weight=float(periods.weight[-1]),
         weight_known=True,
         arms=arms,
-        differences=_differences(users, periods, alpha=2 * settings.alpha / _SIDES),
+        differences=differences(users, periods, alpha=2 * settings.alpha / _SIDES),
         sample_ratio=_sample_ratio(users, periods, settings),
         both_arms=_both_arms(users, settings),
-        guardrails=_guardrails(answers, arms["stable"], settings),
+        guardrails=guardrails(answers, settings),
         waiting=int((~users.known).sum()),
         moved=int(users.moved.sum()),
         left_out=int((users.faulty | users.settling).sum()),
@@ -228,54 +197,6 @@ def _quantiles(values: F64) -> tuple[float | None, float | None, float | None]:
     return float(p50), float(p95), float(p99)
 
 
-def _differences(users: Users, periods: Periods, *, alpha: float) -> dict[Metric, Difference]:
-    weight = periods.weight[users.period]
-    by_chance = users.comparable & (weight > 0) & (weight < 1)
-    values: dict[Metric, F64] = {
-        "ctr": users.clicked,
-        "order_rate": users.ordered,
-        "satisfaction": users.satisfaction,
-    }
-    found: dict[Metric, Difference] = {}
-    for metric, outcome in values.items():
-        counted = by_chance & ~np.isnan(outcome)
-        candidate, y = users.candidate[counted], outcome[counted]
-        if candidate.all() or not candidate.any():
-            continue
-        interval = difference(*increments(candidate, y, weight[counted]), alpha=alpha)
-        if interval is None:
-            continue
-        estimate = _stratified(candidate, y, users.period[counted])
-        estimate = min(interval.high, max(interval.low, estimate))
-        low, span = METRICS[metric]
-        stable = low + span * float(y[~candidate].mean())
-        absolute = replace(interval, estimate=estimate).scaled(span)
-        found[metric] = Difference(
-            metric=metric,
-            users=len(y),
-            absolute=absolute,
-            relative=absolute.scaled(1 / stable) if stable > 0 else None,
-        )
-    return found
-
-
-def _stratified(candidate: Bools, outcome: F64, period: npt.NDArray[np.int64]) -> float:
-    """Return the difference of means within weight periods, each counting as much as it can tell.
-
-    The mean over all would mistake a change from day to day for one from arm to arm, since the arms' shares change too.
-    """
-    n = [np.bincount(period[side], minlength=period.max() + 1) for side in (~candidate, candidate)]
-    total = [
-        np.bincount(period[side], weights=outcome[side], minlength=period.max() + 1)
-        for side in (~candidate, candidate)
-    ]
-    both = (n[0] > 0) & (n[1] > 0)
-    if not both.any():
-        return float(outcome[candidate].mean() - outcome[~candidate].mean())
-    gap = total[1][both] / n[1][both] - total[0][both] / n[0][both]
-    return float(np.average(gap, weights=(n[0] * n[1] / (n[0] + n[1] + 0.0).clip(1))[both]))
-
-
 def _sample_ratio(users: Users, periods: Periods, settings: Rollout) -> SampleRatio:
     sure = ~users.settling
     size = len(periods.weight)
@@ -302,25 +223,27 @@ def _both_arms(users: Users, settings: Rollout) -> Share:
     )
 
 
-def _guardrails(answers: Answers, stable: ArmFigures, settings: Rollout) -> tuple[Share, ...]:
-    mine = answers.candidate
-    trusted = stable.answers >= settings.least_answers
-    errors = (stable.error_rate or 0.0) if trusted else 0.0
-    unsafe = (stable.unsafe_rate or 0.0) if trusted else 0.0
+def guardrails(answers: Answers, settings: Rollout) -> tuple[Share, ...]:
+    """Judge the candidate's errors, stopped answers and slow answers, those last once there are stable ones to compare."""
+    mine, stable = answers.candidate, ~answers.candidate
+    trusted = int(stable.sum()) >= settings.least_answers
+    errors = float(answers.error[stable].mean()) if trusted else 0.0
+    unsafe = float(answers.unsafe[stable].mean()) if trusted else 0.0
     limits = {
         "errors": (
             answers.error,
             settings.max_error_rate,
-            max(settings.max_error_rate / 2, errors),
+            max(_HARMLESS * settings.max_error_rate, errors),
         ),
         "unsafe": (
             answers.unsafe,
             unsafe + settings.max_unsafe_rate,
-            unsafe + settings.max_unsafe_rate / 2,
+            unsafe + _HARMLESS * settings.max_unsafe_rate,
         ),
     }
-    if trusted and stable.latency_p95_s is not None:
-        slow = answers.latency_s > settings.max_latency_ratio * stable.latency_p95_s
+    if trusted:
+        usual_s = np.quantile(answers.latency_s[stable], 1 - _SLOW)
+        slow = answers.latency_s > settings.max_latency_ratio * usual_s
         limits["slow answers"] = (slow, _SLOW, _SLOW / 2)
     return tuple(
         share(

@@ -5,7 +5,7 @@ chance that they ever reach 1/alpha.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,8 +20,23 @@ _HOUR_S: Final = 3600.0
 _LEAST_CULPRITS: Final = 3
 """Users that must have met an event before a share may breach: one phone that retries is no candidate that fails."""
 
+_DOUBT_Z: Final = 1.96
 _TILTS: Final[F64] = np.outer((-1, 1), 0.02 * 1.3 ** np.arange(22)).ravel()
 """Log odds ratios between the split that was got and the one that was asked for, from 2 % to a factor of 140."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """When a share was above its limit beyond chance."""
+
+    at: int
+    """The unit with which it was, counted from 0."""
+
+    events: int
+    units: int
+    """Of the whole life until then, or of the hour if `hour`."""
+
+    hour: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +58,8 @@ class Share:
     judged: bool
     """Whether there is enough to judge by."""
 
-    breached_at: int | None = None
-    """The unit with which the breach was there, counted from 0."""
+    breach: Breach | None = None
+    """The first one."""
 
     @property
     def share(self) -> float:
@@ -54,7 +69,7 @@ class Share:
     @property
     def breached(self) -> bool:
         """Whether there ever was a breach."""
-        return self.breached_at is not None
+        return self.breach is not None
 
     @property
     def above(self) -> bool:
@@ -88,19 +103,13 @@ def share(
         least: units before anything is judged.
         alpha: chance that events at the rate `null` or below ever breach.
     """
-    spans = [(0, len(event), np.log(2 / alpha)), *_hours(event, at_s, alpha)]
-    found = [
-        first + at
-        for first, last, threshold in spans
-        if (
-            at := _breach(
-                event[first:last], user[first:last], limit, null, least=least, threshold=threshold
-            )
-        )
-        is not None
-    ]
-    life = np.arange(1, len(event) + 1, dtype=np.float64)
-    evidence = log_share_evidence(np.cumsum(event, dtype=np.float64), life, null)
+    found = [_breach(event, user, limit, null, least=least, threshold=np.log(2 / alpha))]
+    for first, last, threshold in _hours(event, at_s, alpha):
+        part = slice(first, last)
+        hour = _breach(event[part], user[part], limit, null, least=least, threshold=threshold)
+        found.append(hour and replace(hour, at=first + hour.at, hour=True))
+    size = 1 + np.flatnonzero(event).astype(np.float64)  # only an event adds evidence
+    evidence = log_share_evidence(np.arange(1, len(size) + 1, dtype=np.float64), size, null)
     return Share(
         name=name,
         events=int(event.sum()),
@@ -109,7 +118,7 @@ def share(
         null=null,
         log_evidence=float(evidence.max(initial=0.0)),
         judged=len(event) >= least,
-        breached_at=min(found, default=None),
+        breach=min((each for each in found if each), key=lambda each: each.at, default=None),
     )
 
 
@@ -144,22 +153,36 @@ class SampleRatio:
     """Against the weights, by now."""
 
     judged: bool
+    doubtful: bool
+    """Whether it is 1.96 standard deviations off at this look: no proof after many looks, but reason to wait."""
+
     breached: bool
 
 
 def sample_ratio(
     candidate: Ints, users: Ints, weight: F64, *, least: int, alpha: float
 ) -> SampleRatio:
-    """Test the newly exposed users of every weight period [p] against the period's weight [p]."""
+    """Test the newly exposed users of every weight period [p] against the period's weight [p].
+
+    Args:
+        candidate: those of them who came to the candidate.
+        users: all of them.
+        weight: what was asked for.
+        least: users before anything is judged.
+        alpha: chance that a split as asked for is ever called a breach.
+    """
     counted = (weight > 0) & (weight < 1)
-    total = int(users[counted].sum())
+    total, came = int(users[counted].sum()), int(candidate[counted].sum())
+    foretold = float((users * weight)[counted].sum())
+    variance = float((users * weight * (1 - weight))[counted].sum())
     evidence = float(log_ratio_evidence(candidate, users, weight))
     return SampleRatio(
-        candidate=int(candidate[counted].sum()),
+        candidate=came,
         users=total,
-        expected=float((users * weight)[counted].sum()),
+        expected=foretold,
         log_evidence=evidence,
         judged=total >= least,
+        doubtful=total >= least and (came - foretold) ** 2 > _DOUBT_Z**2 * variance,
         breached=total >= least and evidence >= float(np.log(1 / alpha)),
     )
 
@@ -192,8 +215,8 @@ def _hours(event: Bools, at_s: F64, alpha: float) -> Iterator[tuple[int, int, fl
 
 def _breach(
     event: Bools, user: Ints, limit: float, null: float, *, least: int, threshold: float
-) -> int | None:
-    """Return the first unit with which everything that a breach needs is there."""
+) -> Breach | None:
+    """Return the breach at the first unit with which everything that one needs is there."""
     if len(event) < least or event.sum() * np.log(1 / null) < threshold:
         return None  # no more evidence than that is possible
     size = np.arange(1, len(event) + 1, dtype=np.float64)
@@ -203,6 +226,13 @@ def _breach(
     if len(firsts) < _LEAST_CULPRITS:
         return None
     enough = max(least - 1, int(np.flatnonzero(event)[firsts[_LEAST_CULPRITS - 1]]))
-    over = enough + np.flatnonzero(count[enough:] > limit * size[enough:])
+    # Between two events the evidence falls, so that an event is the first unit of a breach, or the one that makes enough.
+    event = event.copy()
+    event[enough] = True
+    over = np.flatnonzero(event & (count > limit * size))
+    over = over[over >= enough]
     over = over[log_share_evidence(count[over], size[over], null) >= threshold]
-    return int(over[0]) if len(over) else None
+    if not len(over):
+        return None
+    at = int(over[0])
+    return Breach(at=at, events=int(count[at]), units=at + 1, hour=False)

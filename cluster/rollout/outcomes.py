@@ -50,6 +50,8 @@ class Answers:
     """Answers [n] in order of time, as columns."""
 
     user: Ints
+    """Numbered in order of their first answer: 0 comes first."""
+
     candidate: Bools
     at_s: F64
     latency_s: F64
@@ -145,9 +147,6 @@ class Users:
     satisfaction: F64
     """nan where nobody said."""
 
-    error: F64
-    unsafe: F64
-
     @property
     def comparable(self) -> Bools:
         """Whose outcome is known and belongs to one arm."""
@@ -157,21 +156,16 @@ class Users:
 def users_of(answers: Answers, periods: Periods, *, window_s: float, now_s: float) -> Users:
     """Return every user's outcome from answers in order of time; those after `now_s` must have been left out."""
     count = int(answers.user.max()) + 1 if len(answers.user) else 0
-    # Users are numbered by first appearance, so the first answers of 0, 1, 2... stand in order of time.
-    first = np.full(count, len(answers.user))
-    np.minimum.at(first, answers.user, np.arange(len(answers.user)))
+    first = np.searchsorted(np.maximum.accumulate(answers.user), np.arange(count))
     first_s = answers.at_s[first]
-    end_s = np.minimum(first_s + window_s, periods.next_change_s(first_s))
-    chosen = (answers.at_s <= end_s[answers.user]) & (
-        answers.at_s < periods.next_change_s(first_s)[answers.user]
-    )
+    until_s, before_s = first_s + window_s, periods.next_change_s(first_s)
+    chosen = (answers.at_s <= until_s[answers.user]) & (answers.at_s < before_s[answers.user])
     faulty, moved = _both_arms(answers, periods, count)
 
-    def mean(values: npt.NDArray[np.generic]) -> F64:
-        numbers = values.astype(np.float64)
-        counted = chosen & ~np.isnan(numbers)
+    def mean(values: F64) -> F64:
+        counted = chosen & ~np.isnan(values)
         who = answers.user[counted]
-        total = np.bincount(who, weights=numbers[counted], minlength=count)
+        total = np.bincount(who, weights=values[counted], minlength=count)
         size = np.bincount(who, minlength=count).astype(np.float64)
         found: F64 = np.divide(total, size, out=np.full(count, np.nan), where=size > 0)
         return found
@@ -180,15 +174,13 @@ def users_of(answers: Answers, periods: Periods, *, window_s: float, now_s: floa
         candidate=answers.candidate[first],
         first_s=first_s,
         period=periods.index(first_s),
-        known=first_s + window_s <= now_s,
+        known=until_s <= now_s,
         faulty=faulty,
         moved=moved,
         settling=periods.settling(first_s),
         clicked=mean(answers.clicked),
         ordered=mean(answers.ordered),
         satisfaction=mean(answers.satisfaction),
-        error=mean(answers.error),
-        unsafe=mean(answers.unsafe),
     )
 
 

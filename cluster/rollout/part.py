@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from cluster.registry.release import OFFLINE_GAIN
+from cluster.monitoring.store import AlertStore, unread
 from cluster.rollout.analysis import Analysis, analyse
 from cluster.rollout.experiment import MODEL_OF, OPEN, Experiment, State
 from cluster.rollout.observed import Seen
@@ -84,6 +84,7 @@ class RolloutPart:
     rollouts: Rollouts
     fleet: Fleet
     observer: Observer
+    alarms: AlertStore
     name: str = "rollouts"
 
     @property
@@ -92,8 +93,9 @@ class RolloutPart:
         return self.rollouts.settings.rollout.every_s
 
     def tick(self, now: datetime) -> None:
-        """Finish what was decided, begin what waits, look at what runs."""
+        """Finish what was decided, heed alarms, begin what waits, look at what runs."""
         self.settle()
+        self._heed(now)
         if self.rollouts.settings.rollout.automatic:
             self._begin()
         for experiment in self.rollouts.experiments.all():
@@ -122,6 +124,39 @@ class RolloutPart:
             self.fleet.apply(traffic)
         return held is not None
 
+    def _heed(self, now: datetime) -> None:
+        """End what an alarm of the whole service speaks against: every running experiment, else the last promotion.
+
+        A promotion is blamed for `rollout.watch_s`; what was heeded is remembered after it was acted on, so that a crash
+        in between only acts again on what is over by then.
+        """
+        for event in unread(self.alarms, self.name):
+            if event.rolls_back:
+                for experiment in self._suspects(event.at):
+                    with _alone(experiment):
+                        self.rollouts.roll_back(
+                            experiment.id,
+                            who=WHO,
+                            why=f"alarm {event.rule}: {event.statement}",
+                            evidence={"alert": event.to_dict()},
+                        )
+            self.alarms.advance(self.name, event.number)
+        self.settle()
+
+    def _suspects(self, at: datetime) -> list[Experiment]:
+        experiments = self.rollouts.experiments.all()
+        trying = [e for e in experiments if e.state in (State.RUNNING, State.PROMOTING)]
+        if trying:
+            return trying
+        since = at - timedelta(seconds=self.rollouts.settings.rollout.watch_s)
+        promoted = [
+            (entry.note.at, e)
+            for e in experiments
+            if e.state is State.PROMOTED
+            and (entry := self.rollouts.experiments.history(e.id)[-1]).note.at >= since
+        ]
+        return [max(promoted, key=lambda found: found[0])[1]] if promoted else []
+
     def _begin(self) -> None:
         """Begin a canary for a challenger that was in none yet; one whose canary ended undecided waits for a person."""
         experiments = self.rollouts.experiments.all()
@@ -138,7 +173,6 @@ class RolloutPart:
                     challenger.version,
                     who=WHO,
                     why="learning left a challenger",
-                    offline_gain=challenger.metrics.get(OFFLINE_GAIN),
                 )
             except ConflictError as e:
                 _log.info("no canary for %s %s: %s", model, challenger.version, e)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.registry.models import ModelRegistry, ModelVersion
+from cluster.registry.release import OFFLINE_GAIN
 from cluster.rollout.experiment import MODEL_OF, Experiment, Happening, State
 from cluster.rollout.store import Experiments, Note
 from naviyam.arms import Layer
@@ -55,13 +56,13 @@ class Rollouts:
             who: named in the history.
             why: named in the history.
             weight: a first share other than the plan's.
-            offline_gain: what the evaluation before the rollout measured, relative; None: not measured.
+            offline_gain: what the evaluation before the rollout measured, relative; None: as it was registered.
 
         Raises:
             NotFoundError: there is no such version.
             ConflictError: it was refused or rolled back before, it serves already, or the layer has an open experiment.
         """
-        stable, version = self._sides(layer, candidate)
+        stable, version, measured = self._sides(layer, candidate)
         now = self.clock.now()
         steps = self.settings.rollout.steps
         identity = new_id("e", now)
@@ -74,7 +75,7 @@ class Rollouts:
             steps=steps,
             created_at=now,
             who=who,
-            offline_gain=offline_gain,
+            offline_gain=measured if offline_gain is None else offline_gain,
             why=why,
         ).weighing(steps[0].weight if weight is None else weight, now)
         self.experiments.add(experiment, self._note("start", who, why))
@@ -134,6 +135,29 @@ class Rollouts:
         held = self.experiments.get(identity)
         return self._change(held, held.after(Happening.EXPIRE, why=why), "expire", who, why, evidence)  # fmt: skip
 
+    def act(self, identity: str, action: str, *, weight: float | None, who: str, why: str) -> Experiment:  # fmt: skip
+        """Do what a person names: `weight`, `promote`, `rollback`, `abort`, `pause` or `resume`.
+
+        Raises:
+            InputError: there is no such action, or `weight` comes without a weight.
+        """
+        if action == "weight":
+            if weight is None:
+                raise InputError("the action weight needs a weight, such as 0.25", field="weight")
+            return self.weigh(identity, weight, who=who, why=why)
+        known: Mapping[str, Callable[..., Experiment]] = {
+            "promote": self.promote,
+            "rollback": self.roll_back,
+            "abort": self.abort,
+            "pause": self.pause,
+            "resume": self.resume,
+        }
+        if action not in known:
+            raise InputError(
+                f"action {action!r} is none of weight, {', '.join(known)}", field="action"
+            )
+        return known[action](identity, who=who, why=why)
+
     def settle(self, identity: str, *, serves: Callable[[str, str], bool]) -> Experiment:
         """Carry out what was decided; return the experiment as it is then. Safe to repeat.
 
@@ -173,11 +197,12 @@ class Rollouts:
         if self.registry.get(held.model, held.candidate).refused is None:
             self.registry.refuse(held.model, held.candidate, reason=why)
 
-    def _sides(self, layer: Layer, candidate: str) -> tuple[str, str]:
+    def _sides(self, layer: Layer, candidate: str) -> tuple[str, str, float | None]:
+        """Return what serves, the candidate, and its offline gain as it was registered."""
         check_id(candidate, field="candidate")
         model = MODEL_OF.get(layer)
         if model is None:
-            return self._variants(layer, candidate)
+            return (*self._variants(layer, candidate), None)
         self.registry.adopt(model)
         champion = self.registry.alias(model, "champion")
         if champion is None:
@@ -185,7 +210,7 @@ class Rollouts:
         held = self._version(layer, model, candidate)
         if held.version == champion.version:
             raise ConflictError(f"{model} {held.version} serves already; nothing is to be compared")
-        return champion.version, held.version
+        return champion.version, held.version, held.metrics.get(OFFLINE_GAIN)
 
     def _version(self, layer: Layer, model: str, candidate: str) -> ModelVersion:
         held = self.registry.get(model, candidate)

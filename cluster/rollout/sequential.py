@@ -40,7 +40,7 @@ _FOURTH: Final[F64] = (-_BETS - _BETS**2 / 2 - _BETS**3 / 3 - np.log1p(-_BETS)) 
 """c(b): with it the bound on the logarithm is an equality at d = -1, and a bound above."""
 
 _ORDER: Final = 4
-_BISECTIONS: Final = 40
+_BISECTIONS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,8 @@ def increments(candidate: Bools, outcome: F64, weight: F64) -> tuple[F64, F64]:
 
 def power_sums(x: F64) -> F64:
     """Return the running sums of x, x^2, x^3, x^4 [4, n]."""
-    return np.cumsum(np.stack([x**k for k in range(1, _ORDER + 1)]), axis=-1)
+    sums: F64 = np.cumsum(_powers(x)[1:], axis=-1)
+    return sums
 
 
 def log_evidence(sums: F64) -> F64:
@@ -103,37 +104,35 @@ def difference(x: F64, w: F64, *, alpha: float) -> Interval | None:
     total = float(w.sum())
     if total <= 0:
         return None
-    moments = _moments(x, w)
-    estimate = min(1.0, max(-1.0, float(moments[1, 0]) / total))
+    coefficients = _by_delta(x, w)
+    estimate = min(1.0, max(-1.0, float(x.sum()) / total))
     threshold = np.log(2 / alpha)
-    low = _edge(moments, start=estimate, end=-1.0, threshold=threshold)
-    high = _edge(moments, start=estimate, end=1.0, threshold=threshold)
+    low = _edge(coefficients, start=estimate, end=-1.0, threshold=threshold)
+    high = _edge(coefficients, start=estimate, end=1.0, threshold=threshold)
     return Interval(estimate=estimate, low=low, high=high)
 
 
-def _moments(x: F64, w: F64) -> F64:
-    """Return the sums of x^a w^b, a + b <= 4, as [a, b]."""
-    by_x = np.stack([x**a for a in range(_ORDER + 1)])
-    by_w = np.stack([w**b for b in range(_ORDER + 1)])
-    moments: F64 = by_x @ by_w.T
-    return moments
+def _powers(values: F64) -> F64:
+    """Return values^0 to values^4 [5, n]."""
+    powers: F64 = np.vander(values, _ORDER + 1, increasing=True).T.astype(np.float64)
+    return powers
 
 
-def _centred(moments: F64, delta: float) -> F64:
-    """Return the power sums [4] of x - w delta."""
-    return np.array(
-        [
-            sum(comb(k, j) * (-delta) ** j * moments[k - j, j] for j in range(k + 1))
-            for k in range(1, _ORDER + 1)
-        ]
-    )
+def _by_delta(x: F64, w: F64) -> F64:
+    """Return coefficients [4, 5]: row k - 1 times delta^0 to delta^4 is the sum of (x - w delta)^k."""
+    moments = _powers(x) @ _powers(w).T
+    coefficients = np.zeros((_ORDER, _ORDER + 1))
+    for k in range(1, _ORDER + 1):
+        for j in range(k + 1):
+            coefficients[k - 1, j] = comb(k, j) * (-1) ** j * moments[k - j, j]
+    return coefficients
 
 
-def _edge(moments: F64, *, start: float, end: float, threshold: float) -> float:
+def _edge(coefficients: F64, *, start: float, end: float, threshold: float) -> float:
     """Return the difference between `start`, which is not refuted, and `end` at which evidence reaches the threshold."""
 
     def refuted(delta: float) -> bool:
-        sums = _centred(moments, delta)
+        sums = coefficients @ delta ** np.arange(_ORDER + 1)
         return bool(log_evidence(sums if end < start else mirrored(sums)) >= threshold)
 
     if not refuted(end):

@@ -36,6 +36,19 @@ class Entry:
     weight: float
     note: Note
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {
+            "number": self.number,
+            "at": self.note.at.isoformat(timespec="seconds"),
+            "what": self.note.what,
+            "state": self.state.value,
+            "weight": self.weight,
+            "who": self.note.who,
+            "why": self.note.why,
+            "evidence": dict(self.note.evidence),
+        }
+
 
 class Experiments(Protocol):
     """Where experiments are kept. Each call is atomic and durable, from any process."""

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from cluster.rollout.analysis import Analysis, Difference, Metric
-from cluster.rollout.checks import Share
+from cluster.rollout.analysis import Analysis
+from cluster.rollout.differences import Difference, Metric
+from cluster.rollout.words import NAMES, hours, over, split_of, told
 from naviyam.arms import Layer
 from naviyam.settings import Release, Rollout
 
@@ -22,11 +23,6 @@ Action = Literal["advance", "promote", "hold", "roll_back", "pause", "inconclusi
 
 _DAY_S: Final = 86_400.0
 _HARM: Final[tuple[Metric, ...]] = ("ctr", "satisfaction")
-_NAMES: Final[Mapping[Metric, str]] = {
-    "ctr": "click-through",
-    "order_rate": "order rate",
-    "satisfaction": "satisfaction",
-}
 _KOREAN: Final[Mapping[str, str]] = {
     "ctr": "클릭률",
     "satisfaction": "만족도",
@@ -73,6 +69,15 @@ class _Bar:
     offline_gain: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missing:
+    """What stands between an experiment and its next step or its promotion, in words."""
+
+    minimums: tuple[str, ...]
+    against: tuple[str, ...]
+    proof: tuple[str, ...]
+
+
 def judge(analysis: Analysis, course: Course, *, rollout: Rollout, release: Release) -> Verdict:
     """Return what to do with an experiment.
 
@@ -82,61 +87,29 @@ def judge(analysis: Analysis, course: Course, *, rollout: Rollout, release: Rele
         rollout: steps, minimums, limits.
         release: what a gain must be.
     """
+    urgent = _breach(analysis) or _fault(analysis) or _harm(analysis)
+    if urgent is not None:
+        return urgent
     bar = _bar(course.layer, release)
-    verdict = (
-        _breach(analysis) or _fault(analysis, rollout) or _harm(analysis) or _limit(course, rollout)
+    missing = _Missing(
+        minimums=tuple(_minimums(analysis, course, rollout)),
+        against=tuple(_against(analysis)),
+        proof=tuple(_proof(analysis, course, bar)),
     )
-    if verdict is not None and verdict.action != "inconclusive":
-        return verdict
-    minimums = tuple(_minimums(analysis, course, rollout))
-    proof = tuple(_proof(analysis, course, bar))
-    if not proof and not minimums:
-        found = analysis.differences[bar.metric]
-        return Verdict(
-            action="promote",
-            reasons=(
-                f"{told(found)}; above 0 at every look, and above the {bar.gain:.1%} asked for",
-                f"offline gain {course.offline_gain:.1%}, above {bar.offline_gain:.1%}",
-            ),
-            note=f"승격: {_KOREAN[bar.metric]} {_gain(found):+.1%}, 이용자 {found.users:,}명에서 확인되었습니다.",
-        )
-    if verdict is not None:
-        return Verdict(
-            action="inconclusive",
-            reasons=(*verdict.reasons, *proof, *minimums),
-            note=verdict.note,
-        )
-    against = tuple(_against(analysis))
-    last = course.step >= len(rollout.steps) - 1
-    if not minimums and not against and not last:
-        following = rollout.steps[course.step + 1]
-        if following.weight < 1:
-            return Verdict(
-                action="advance",
-                reasons=(
-                    f"step {course.step + 1} has its {_hours(course.in_step_s)} and "
-                    f"{analysis.arms['candidate'].users:,} users of the candidate, and nothing speaks against",
-                    f"next is {following.weight:.0%} of the users",
-                ),
-                note=f"다음 단계: 후보 비율을 {following.weight:.0%}로 올립니다.",
-            )
-        against = ("at a weight of 1 nobody is left to compare with: evidence is gathered before",)
-    return Verdict(
-        action="hold",
-        reasons=(*minimums, *against, *proof),
-        note=_holding(analysis, course, rollout, bar),
-    )
-
-
-def told(found: Difference) -> str:
-    """Return a difference in words and numbers."""
-    unit = 1.0 if found.metric == "satisfaction" else 100.0
-    kind = "stars" if found.metric == "satisfaction" else "points"
-    absolute = found.absolute.scaled(unit)
-    gain = f"{found.relative.estimate:+.1%}, " if found.relative else ""
     return (
-        f"{_NAMES[found.metric]} {gain}{absolute.estimate:+.2f} {kind} "
-        f"({absolute.low:+.2f} to {absolute.high:+.2f}) over {found.users:,} users"
+        _promotion(analysis, course, bar, missing)
+        or _end(course, rollout, missing)
+        or _next_step(analysis, course, rollout, missing)
+        or Verdict(
+            action="hold",
+            reasons=(
+                *missing.minimums,
+                *missing.against,
+                *(() if missing.minimums else _at_last(course, rollout)),
+                *missing.proof,
+            ),
+            note=_holding(analysis, course, rollout, bar),
+        )
     )
 
 
@@ -159,30 +132,19 @@ def _breach(analysis: Analysis) -> Verdict | None:
         return None
     return Verdict(
         action="roll_back",
-        reasons=tuple(_over(guard) for guard in breached),
+        reasons=tuple(over(guard) for guard in breached),
         note="되돌림: "
         + ", ".join(f"{_KOREAN[g.name]} {g.share:.1%}(한도 {g.limit:.1%})" for g in breached)
         + ".",
     )
 
 
-def _over(guard: Share) -> str:
-    since = "" if guard.above else f", over its limit at answer {(guard.breached_at or 0) + 1:,}"
-    return (
-        f"{guard.name} of the candidate {guard.share:.1%} ({guard.events:,} of {guard.units:,} answers), "
-        f"limit {guard.limit:.1%}{since}"
-    )
-
-
-def _fault(analysis: Analysis, rollout: Rollout) -> Verdict | None:
+def _fault(analysis: Analysis) -> Verdict | None:
     reasons: list[str] = []
     notes: list[str] = []
     split, both = analysis.sample_ratio, analysis.both_arms
     if split.breached:
-        reasons.append(
-            f"{split.candidate:,} of {split.users:,} users came to the candidate, the weights foretell "
-            f"{split.expected:,.0f}: evidence {_odds(split.log_evidence)} against chance"
-        )
+        reasons.append(split_of(split))
         notes.append(
             f"이용자 배분이 비율과 다릅니다({split.candidate:,}명, 예상 {split.expected:,.0f}명)"
         )
@@ -199,10 +161,6 @@ def _fault(analysis: Analysis, rollout: Rollout) -> Verdict | None:
     )
 
 
-def _odds(log_evidence: float) -> str:
-    return f"{float(10 ** min(log_evidence / 2.302585, 12)):,.0f} to 1"
-
-
 def _harm(analysis: Analysis) -> Verdict | None:
     worse = [d for m in _HARM if (d := analysis.differences.get(m)) is not None and d.worse]
     if not worse:
@@ -216,16 +174,52 @@ def _harm(analysis: Analysis) -> Verdict | None:
     )
 
 
-def _limit(course: Course, rollout: Rollout) -> Verdict | None:
+def _promotion(analysis: Analysis, course: Course, bar: _Bar, missing: _Missing) -> Verdict | None:
+    if missing.minimums or missing.against or missing.proof:
+        return None
+    found = analysis.differences[bar.metric]
+    return Verdict(
+        action="promote",
+        reasons=(
+            f"{told(found)}; above 0 at every look, and above the {bar.gain:.1%} asked for",
+            f"offline gain {course.offline_gain:.1%}, above {bar.offline_gain:.1%}",
+        ),
+        note=f"승격: {_KOREAN[bar.metric]} {_gain(found):+.1%}, 이용자 {found.users:,}명에서 확인되었습니다.",
+    )
+
+
+def _end(course: Course, rollout: Rollout, missing: _Missing) -> Verdict | None:
     if course.age_s < rollout.max_days * _DAY_S:
         return None
+    days = f"{course.age_s / _DAY_S:.1f} days without a decision, limit {rollout.max_days:g}"
     return Verdict(
         action="inconclusive",
-        reasons=(
-            f"{course.age_s / _DAY_S:.1f} days without a decision, limit {rollout.max_days:g}",
-        ),
+        reasons=(days, *missing.proof, *missing.against, *missing.minimums),
         note=f"결론 없음: {rollout.max_days:g}일 동안 차이가 확인되지 않아 기존 버전을 유지합니다.",
     )
+
+
+def _next_step(
+    analysis: Analysis, course: Course, rollout: Rollout, missing: _Missing
+) -> Verdict | None:
+    following = rollout.steps[course.step + 1 : course.step + 2]
+    if missing.minimums or missing.against or not following or following[0].weight == 1:
+        return None
+    return Verdict(
+        action="advance",
+        reasons=(
+            f"step {course.step + 1} has its {hours(course.in_step_s)} and "
+            f"{analysis.arms['candidate'].users:,} users of the candidate, and nothing speaks against",
+            f"next is {following[0].weight:.0%} of the users",
+        ),
+        note=f"다음 단계: 후보 비율을 {following[0].weight:.0%}로 올립니다.",
+    )
+
+
+def _at_last(course: Course, rollout: Rollout) -> Iterator[str]:
+    following = rollout.steps[course.step + 1 : course.step + 2]
+    if following and following[0].weight == 1:
+        yield "at a weight of 1 nobody is left to compare with: evidence is gathered before"
 
 
 def _minimums(analysis: Analysis, course: Course, rollout: Rollout) -> Iterator[str]:
@@ -233,7 +227,7 @@ def _minimums(analysis: Analysis, course: Course, rollout: Rollout) -> Iterator[
     step = rollout.steps[min(course.step, len(rollout.steps) - 1)]
     users = analysis.arms["candidate"].users
     if course.in_step_s < step.least_s:
-        yield f"{_hours(step.least_s - course.in_step_s)} more at {step.weight:.0%}"
+        yield f"{hours(step.least_s - course.in_step_s)} more at {step.weight:.0%}"
     if users < step.least_users:
         yield (
             f"{step.least_users - users:,} more users of the candidate with a known outcome "
@@ -249,26 +243,24 @@ def _proof(analysis: Analysis, course: Course, bar: _Bar) -> Iterator[str]:
         yield f"offline gain {course.offline_gain:.1%} is not above {bar.offline_gain:.1%}"
     found = analysis.differences.get(bar.metric)
     if found is None:
-        yield f"no users of both arms with a known {_NAMES[bar.metric]}"
+        yield f"no users of both arms with a known {NAMES[bar.metric]}"
         return
     if not found.better:
         yield f"evidence that the gain is no chance: {told(found)}"
     if _gain(found) <= bar.gain:
-        yield f"{_NAMES[bar.metric]} gain {_gain(found):+.1%} is not above {bar.gain:.1%}"
+        yield f"{NAMES[bar.metric]} gain {_gain(found):+.1%} is not above {bar.gain:.1%}"
 
 
 def _against(analysis: Analysis) -> Iterator[str]:
-    """Yield what forbids the next step although it proves nothing."""
+    """Yield what forbids a step or a promotion although it proves nothing."""
+    if analysis.sample_ratio.doubtful:
+        yield f"the split is in doubt: {split_of(analysis.sample_ratio)}"
     for guard in analysis.guardrails:
         if guard.above:
             yield (
                 f"{guard.name} of the candidate {guard.share:.1%} ({guard.events:,} of {guard.units:,} answers) "
                 f"is above {guard.limit:.1%}, which may be chance or the stable arm's too"
             )
-
-
-def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 360 else f"{seconds:.0f} s"
 
 
 def _holding(analysis: Analysis, course: Course, rollout: Rollout, bar: _Bar) -> str:

@@ -166,6 +166,7 @@ def ask_event(
         written_by="none",
         degraded=degraded_reason(Spoken(), trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
+        draw=decision.draw,
         context=_context(ask.context, decision),
         simulated=ask.context.simulated,
     )

@@ -61,9 +61,7 @@ def query(store: EventStore, sql: str, *, limit: int) -> Answer:
     )
 
 
-def reading(
-    store: EventStore, work: Callable[[Views], _T], *, since: datetime | None = None
-) -> _T:
+def reading(store: EventStore, work: Callable[[Views], _T], *, since: datetime | None = None) -> _T:
     """Return what `work` makes of the views; it asks as often as it likes, joins tables that it registers, and sees one state.
 
     `work` is called again where compaction replaced a file under it, so that it must not act outside. Files of hours that

@@ -9,7 +9,6 @@ is said by fixed notices.
 import asyncio
 import logging
 import random
-import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from naviyam.nlg.notices import (
     card_answer,
 )
 from naviyam.nlg.prompt import build_prompt
+from naviyam.nlg.sentences import has_ended, split_sentences
 from naviyam.nlg.template import compose_from, ending, opening
 from naviyam.nlg.wording import off_theme
 from naviyam.settings import Writing
@@ -54,11 +54,6 @@ _MAY_BE_LEFT_OUT = {
 _LISTING = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 
 WrittenBy = Literal["llm", "template", "mixed"]
-_PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
-_COMPLETE = re.compile(
-    rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
-)
-_ENDED = re.compile(rf"[.!?~요죠][\s{_PICTURE}]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,7 +269,7 @@ class Writer:
                 *complete, buffer = split_sentences(buffer)
                 for sentence in complete:
                     yield sentence
-        if _ENDED.search(buffer):
+        if has_ended(buffer):
             yield buffer.strip()
 
     def _stream(self, draft: Draft) -> AsyncIterator[Piece]:
@@ -289,19 +284,3 @@ class Writer:
             request_id=request.request_id,
             **more,
         )
-
-
-def split_sentences(text: str) -> list[str]:
-    """Split at sentence ends, an emoji staying with the sentence before it; the last item is the open rest.
-
-    >>> split_sentences("치킨 좋죠! 🍗 @1은 $1이에요. 어디")
-    ['치킨 좋죠! 🍗', '@1은 $1이에요.', ' 어디']
-    >>> split_sentences("좋아요!")
-    ['좋아요!']
-    """
-    done: list[str] = []
-    at = 0
-    while match := _COMPLETE.match(text, at):
-        done.append(match[1].strip())
-        at = match.end()
-    return [*[d for d in done if d], text[at:]]

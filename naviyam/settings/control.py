@@ -84,6 +84,9 @@ class Rollout(Section):
     outcome_window_s: float = Field(6 * 3600.0, ge=0)
     """A user counts once, with what they did in this time after their first answer in the experiment."""
 
+    watch_s: float = Field(24 * 3600.0, ge=0)
+    """How long after its promotion a version is still blamed for an alarm of the whole service, and rolled back."""
+
     max_days: float = Field(14.0, gt=0)
     """After which an undecided experiment ends as inconclusive, with the stable arm serving."""
 

@@ -1,5 +1,6 @@
 """The controller over a store and a cluster in memory: its story in ticks, and its death between any two deeds."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from cluster.jobs.commands import JobCommands
 from cluster.jobs.controller import JobController
 from cluster.jobs.folders import JobFolder
 from cluster.jobs.memory_store import MemoryStore
-from cluster.jobs.runs import MemoryRuns
+from cluster.jobs.runs import ClusterError, MemoryRuns
 from cluster.jobs.states import ENDED
 from cluster.jobs.types import Ended, Load, Run, RunState
 from cluster.programs import LOST, SAID_WHY, write_result
@@ -135,6 +136,25 @@ def test_a_lost_job_is_tried_again_after_its_backoff(world):
     assert world.commands.describe(job.id)["result"] == {"by": 2}
 
 
+def test_a_lost_job_on_every_store(tmp_path, store):
+    world = World(tmp_path, store)
+    job = world.submit()
+    world.tick()
+    world.runs.end(f"{job.id}-1", RunState.FAILED, "the driver was killed")
+    world.tick()
+    world.restart()
+    world.tick(10)
+    world.succeed(job)
+    world.tick()
+    assert world.state(job) == ("succeeded", 2)
+    assert [event for event, _ in world.story(job)][-4:] == [
+        "retried",
+        "chosen",
+        "submitted",
+        "done",
+    ]
+
+
 def test_out_of_memory_is_tried_once_with_half_the_batch(world):
     job = world.submit()
     world.tick()
@@ -207,13 +227,16 @@ def test_what_was_stopped_by_hand_on_the_cluster_is_cancelled(world):
 def test_a_silent_cluster_changes_nothing(world):
     job = world.submit()
     world.tick()
+    waiting = world.submit()
+    world.commands.cancel(waiting.id, who="min")
     world.runs.answers = False
-    world.tick()
+    with pytest.raises(ClusterError, match="not to answer"):
+        world.tick()
     assert world.state(job) == ("running", 1)
-    assert "not to answer" in world.controller.trouble
+    assert world.state(waiting) == ("cancelled", 0)
     world.runs.answers = True
     world.tick()
-    assert world.controller.trouble == ""
+    assert world.state(job) == ("running", 1)
 
 
 def test_a_cluster_that_forgot_everything_runs_again_what_left_no_result(world):
@@ -254,6 +277,29 @@ def test_strays_of_ended_jobs_are_stopped_and_foreign_ones_left_alone(world):
     world.restart()
     world.tick()
     assert world.runs.stopped == ["late"]
+
+
+def test_what_the_cluster_calls_running_without_a_process_is_lost_after_a_while(world):
+    job = world.submit()
+    world.tick()
+    lock = JobFolder.of(world.settings, job.id).lock_path
+    lock.parent.mkdir(parents=True)
+    with lock.open("w") as held:
+        held.write('{"pid": 1, "attempt": 1}')
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for _ in range(20):
+            world.tick()
+        assert world.state(job) == ("running", 1)
+    for _ in range(10):
+        world.tick()
+    assert world.state(job) == ("running", 1)
+    world.tick()
+    assert world.state(job) == ("queued", 1)
+    assert "its process is gone" in world.store.job(job.id).reason
+    world.tick(10)
+    assert world.state(job) == ("running", 2)
+    assert world.runs.stopped == ["lora-1-s-1"]
 
 
 class KilledError(BaseException):

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from cluster.programs import LOST, SAID_WHY, ProgramError, StepLostError
 from cluster.registry.memory_registry import MemoryRecords
 from naviyam.errors import ConflictError, InputError
 from tests.pipelines.world import WORSE, KilledError, World, value_of, write_ranker
+from training.pipelines.__main__ import exit_code
 from training.pipelines.journal import Journal, alone
 from training.pipelines.learn import Learning, Options
 
@@ -275,3 +277,10 @@ def test_half_the_batch_is_handed_to_the_trainer_and_is_the_same_run(world):
     world.learn(batch_scale=0.5)
     assert value_of("--batch-scale", world.asked["training.wide_deep"]) == "0.5"
     assert next(Journal.runs(world.root / "learn")).asked == {"only": ["ranker"]}
+
+
+def test_a_lost_step_ends_the_run_as_lost_and_a_refusal_as_refused():
+    assert exit_code(ProgramError("killed", code=-9)) == LOST
+    assert exit_code(StepLostError("three times")) == LOST
+    assert exit_code(ProgramError("too few rows", code=SAID_WHY)) == SAID_WHY
+    assert exit_code(ConflictError("another process learns")) == SAID_WHY

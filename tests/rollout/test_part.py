@@ -7,6 +7,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from cluster.monitoring.alerts import AlertEvent, Level, Watch
+from cluster.monitoring.store import MemoryAlertStore
 from cluster.rollout.experiment import State
 from cluster.rollout.observed import Seen
 from cluster.rollout.part import MemoryFleet, RolloutPart
@@ -66,7 +68,8 @@ def part_over(rollouts, clock):
         fleet = MemoryFleet()
         people = Town(fleet, **town)
         own = replace(rollouts, settings=SETTINGS)
-        return RolloutPart(rollouts=own, fleet=fleet, observer=people), people
+        part = RolloutPart(rollouts=own, fleet=fleet, observer=people, alarms=MemoryAlertStore())
+        return part, people
 
     return make
 
@@ -177,6 +180,7 @@ def test_a_death_after_any_write_leads_to_the_same_end(part_over, clock, better,
         ),
         fleet=Mortal(part.fleet, counter),
         observer=town,
+        alarms=part.alarms,
     )
     with contextlib.suppress(DeathError):
         live(dying, town, clock)
@@ -200,3 +204,43 @@ def test_a_service_that_cannot_be_reached_is_an_error_that_the_controller_sees(p
         replace(part, fleet=Away()).tick(clock.now())
     part.tick(clock.now())
     assert part.fleet.held.splits
+
+
+def alarm(part, now, *, level=Level.ALARM):
+    part.alarms.keep(
+        Watch(rule="error_rate", population="real"),
+        AlertEvent(
+            kind="raised", alert_id="al_1", rule="error_rate", population="real", level=level,
+            at=now, value=0.09, statement="9 % of the requests failed",
+        ),
+    )  # fmt: skip
+
+
+def test_an_alarm_of_the_whole_service_ends_what_is_being_tried(part_over, clock):
+    part, _ = part_over(ctr=(0.3, 0.3))
+    ranker_only(part)
+    part.tick(clock.now())
+    alarm(part, clock.now(), level=Level.WARN)
+    part.tick(clock.now())
+    assert part.rollouts.experiments.all()[0].state is State.RUNNING
+    part.alarms.keep(Watch(rule="error_rate", population="real"), None)
+    alarm(part, clock.now())
+    part.tick(clock.now())
+    (ended,) = part.rollouts.experiments.all()
+    assert ended.state is State.ROLLED_BACK
+    assert "9 %" in ended.why
+
+
+@pytest.mark.parametrize(("hours", "blamed"), [(1, True), (30, False)])
+def test_an_alarm_soon_after_a_promotion_takes_it_back(part_over, clock, hours, blamed):
+    part, town = part_over(ctr=(0.30, 0.45))
+    ranker_only(part)
+    before = part.rollouts.registry.alias("ranker", "champion").version
+    promoted = live(part, town, clock)
+    clock.advance(hours * 3600)
+    alarm(part, clock.now())
+    part.tick(clock.now())
+    state = part.rollouts.experiments.get(promoted.id).state
+    assert state is (State.ROLLED_BACK if blamed else State.PROMOTED)
+    serving = part.rollouts.registry.alias("ranker", "champion").version
+    assert serving == (before if blamed else promoted.candidate)

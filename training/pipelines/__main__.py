@@ -38,9 +38,15 @@ def main() -> int:
         )
     except NaviyamError as e:
         sys.stderr.write(f"error: {e}\n")
-        return LOST if isinstance(e, StepLostError | ProgramError) and not e.final else SAID_WHY
+        return exit_code(e)
     sys.stdout.write(json.dumps(outcome, ensure_ascii=False) + "\n")
     return 0
+
+
+def exit_code(error: NaviyamError) -> int:
+    """Return whether the run said why it cannot, or something else ended a step of it, so that it may go on later."""
+    lost = isinstance(error, StepLostError | ProgramError) and not error.final
+    return LOST if lost else SAID_WHY
 
 
 def _runner(settings: Settings, *, jobs: bool) -> Runner:
