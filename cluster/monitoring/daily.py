@@ -193,7 +193,7 @@ def figures_of(
             ratings=ratings,
             shops_shown=shown["shops_shown"],
             effective_shops=shown["effective_shops"] if shown["shops_shown"] else None,
-            **_of_catalog(views, categories),  # type: ignore[arg-type]
+            **_of_catalog(views, categories),
         ),
     )
 
