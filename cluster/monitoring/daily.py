@@ -193,7 +193,7 @@ def figures_of(
             ratings=ratings,
             shops_shown=shown["shops_shown"],
             effective_shops=shown["effective_shops"] if shown["shops_shown"] else None,
-            **_of_catalog(views, categories),  # type: ignore[arg-type]
+            **_of_catalog(views, categories),
         ),
     )
 
@@ -214,7 +214,7 @@ def _layers(views: Views) -> dict[str, float]:
     return {name: n / total for name, n in rows}
 
 
-def _of_catalog(views: Views, categories: Mapping[str, str] | None) -> dict[str, float | None]:
+def _of_catalog(views: Views, categories: Mapping[str, str] | None) -> dict[str, Any]:
     if not categories:
         return {"coverage": None, "diversity": None}
     table = pa.table({"shop_id": list(categories), "category": list(categories.values())})
