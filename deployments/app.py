@@ -3,6 +3,10 @@
 Ingress -> (Retriever, Ranker where `serving.light_stages` is `deployments`) and, where `llm.enabled`, the LLM.
 """
 
+import logging
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI
 from ray import serve
 from ray.serve import Application, Deployment
@@ -10,16 +14,27 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import GeneratedReader, HandleGenerator
-from deployments.handles import HandleRanker, HandleRetriever, Probed, ServingAdapter
+from deployments.handles import (
+    HandleRanker,
+    HandleRetriever,
+    LoadedAdapter,
+    Probed,
+    ServingAdapter,
+)
 from deployments.ingress import create_app
 from deployments.llm import build_llm, nlu_adapters
+from deployments.metrics import SERVICE, ServiceMetrics
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
+from deployments.ray_meter import RayMeter
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
+from naviyam.errors import InputError
 from naviyam.retrieval.encoder import load_encoder
 from naviyam.settings import Autoscale, Settings
+
+_logger = logging.getLogger(__name__)
 
 
 async def _ok() -> str:
@@ -68,7 +83,25 @@ class Ingress:
             clock=clock,
             probes=probes,
             adapter=None if llm is None else ServingAdapter(llm),
+            adapter_ready=None if llm is None else LoadedAdapter(llm, settings.llm.adapter),
+            replica=serve.get_replica_context().replica_id.unique_id,
+            metrics=ServiceMetrics(RayMeter(SERVICE)),
         )
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take the traffic table; Serve calls this at the start and on each change.
+
+        One that cannot be read is left alone: raising would end the replica.
+        """
+        try:
+            self._service.take(user_config)
+        except InputError as e:
+            _logger.error(
+                "traffic %r was refused, revision %d stays: %s",
+                user_config,
+                self._service.traffic.held.revision,
+                e,
+            )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return create_app(self._service)

@@ -73,6 +73,7 @@ class LLMEngine:
         self._table = AdapterTable(capacity=settings.llm.max_loras)
         self._loading = asyncio.Lock()
         self._active = 0
+        self._tokens = 0
         self._last_output_s = clock.monotonic_s()
         self._sampling = Sampling.configured(settings.writing)
 
@@ -159,6 +160,7 @@ class LLMEngine:
             async with contextlib.aclosing(stream):
                 async for output in stream:
                     self._last_output_s = self._clock.monotonic_s()
+                    self._tokens += len(output.outputs[0].token_ids)
                     if text := output.outputs[0].text:
                         yield text
         except (VLLMClientError, ValueError) as e:
@@ -259,6 +261,11 @@ class LLMEngine:
     def active(self) -> int:
         """Requests running or waiting."""
         return self._active
+
+    @property
+    def tokens(self) -> int:
+        """Tokens written since the start."""
+        return self._tokens
 
     @property
     def served(self) -> ServedModel:

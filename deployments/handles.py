@@ -7,12 +7,14 @@ from typing import Any
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
-from naviyam.errors import DeadlineError, OverloadedError
+from deployments.traffic import PREPARE_S
+from naviyam.errors import ArtifactError, DeadlineError, OverloadedError
 from naviyam.search import Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
 
 STAGE_TIMEOUT_S = 2.0
 _PROBE_TIMEOUT_S = 1.0
 _RETRY_AFTER_S = 1.0
+_LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class HandleRanker:
     async def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
         ranked: Ranked = await call(self.handle.rank.remote(request, top_k), "rank")
         return ranked
+
+    async def prepare(self, version: str) -> None:
+        """Return when a replica has loaded a version; the others load it at their first request for it."""
+        await call(self.handle.prepare.remote(version), "prepare", timeout_s=PREPARE_S)
 
 
 async def call(
@@ -83,6 +89,32 @@ class ServingAdapter:
         except Exception:  # whatever it is, nobody can say
             return "unknown"
         return adapter
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAdapter:
+    """Waits until the language model holds a version of the adapter `name`, as one of its replicas says."""
+
+    handle: DeploymentHandle[Any]
+    name: str
+
+    async def __call__(self, version: str) -> None:
+        """Return when it is loaded.
+
+        Raises:
+            ArtifactError: the engine refused it; the message holds why.
+        """
+        key = f"{self.name}@{version}"
+        while True:
+            try:
+                held = await call(self.handle.models.remote(), "models")
+            except DeadlineError:  # the engine is starting
+                continue
+            if key in held["failed"]:
+                raise ArtifactError(f"adapter {key} was refused: {held['failed'][key]}")
+            if any(f"{a['name']}@{a['version']}" == key for a in held["adapters"]):
+                return
+            await asyncio.sleep(_LOOK_EVERY_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,8 +143,8 @@ def _record_routes(app: FastAPI, service: ChatService) -> None:
 def _operation_routes(app: FastAPI, service: ChatService) -> None:
     @app.get("/healthz")
     async def healthz() -> JSONResponse:
-        """Say that this process answers."""
-        return JSONResponse({"status": "ok"})
+        """Say that this process answers, and which traffic table it answers by."""
+        return JSONResponse({"status": "ok", **traffic_held(service)})
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
@@ -164,6 +164,7 @@ def _operation_routes(app: FastAPI, service: ChatService) -> None:
             {
                 "naviyam": package_version("naviyam"),
                 **await service.versions(),
+                "traffic": service.traffic.held.revision,
                 "catalogue_card": describe(service.runtimes.current.catalog),
             }
         )
@@ -171,6 +172,20 @@ def _operation_routes(app: FastAPI, service: ChatService) -> None:
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(PAGE, media_type="text/html; charset=utf-8")
+
+
+def traffic_held(service: ChatService) -> dict[str, Any]:
+    """Return which process this is, which table it holds, and whose candidates it still waits for."""
+    return {
+        "replica": service.replica,
+        "traffic": service.traffic.held.revision,
+        "waiting": list(service.traffic.waiting),
+    }
+
+
+def traffic_table(service: ChatService) -> dict[str, Any]:
+    """Return what `GET /admin/traffic` answers: the whole table as this process holds it."""
+    return {**service.traffic.to_dict(), "replica": service.replica}
 
 
 async def _server_sent(

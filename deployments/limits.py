@@ -1,6 +1,6 @@
 """Bounds: how many requests are answered at once, and how large a body may be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,10 +10,13 @@ from naviyam.errors import OverloadedError
 
 
 class Gate:
-    """Lets at most `limit` in at once; who comes too many is refused at once, not queued."""
+    """Lets at most `limit` in at once; who comes too many is refused at once, not queued, and `refused` is told."""
 
-    def __init__(self, limit: int, *, retry_after_s: float) -> None:
+    def __init__(
+        self, limit: int, *, retry_after_s: float, refused: Callable[[], None] = lambda: None
+    ) -> None:
         self._limit = limit
+        self._refused = refused
         self._retry_after_s = retry_after_s
         self._inside = 0
 
@@ -25,6 +28,7 @@ class Gate:
             OverloadedError: all places are taken.
         """
         if self._inside >= self._limit:
+            self._refused()
             raise OverloadedError(
                 f"{self._limit} requests are being answered; try again in {self._retry_after_s:g} s",
                 retry_after_s=self._retry_after_s,

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
-from cluster.registry.champion import reader_version
+from cluster.registry.champion import reader
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.follow import AdapterFollower
+from deployments.llm_metrics import LanguageModelMetrics
+from deployments.metrics import LANGUAGE_MODEL
+from deployments.ray_meter import RayMeter
+from naviyam.clock import SystemClock
 from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
 
@@ -39,6 +43,9 @@ class LLM:
         self._starting: asyncio.Task[LLMEngine] | None = None
         self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
+        self._metrics = LanguageModelMetrics(
+            RayMeter(LANGUAGE_MODEL), SystemClock(), places=self._settings.llm.max_num_seqs
+        )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve exactly the adapters that are named; Serve calls this at the start and on each change.
@@ -65,8 +72,9 @@ class LLM:
             overrides=overrides,
             served=told.append,
         )
-        async with contextlib.aclosing(pieces):
-            async for piece in pieces:
+        counted = self._metrics.counted(pieces, engine, adapter)
+        async with contextlib.aclosing(counted):
+            async for piece in counted:
                 if told:
                     yield ServedBy(adapter=told.pop())
                 yield piece
@@ -154,12 +162,10 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
 
 def nlu_adapters(settings: Settings) -> tuple[AdapterSpec, ...]:
     """Return the adapter that reads messages, none where the layer is off or the adapter is not there, which the log then says."""
-    if not settings.nlu.llm:
+    found = reader(settings)
+    if found is None:
+        if settings.nlu.llm:
+            name, folder = settings.nlu.llm_adapter, settings.paths.adapters
+            _log.warning("no adapter %s with a card in %s", name, folder)
         return ()
-    name = settings.nlu.llm_adapter
-    version = reader_version(settings)
-    if version == name:
-        _log.warning("no adapter %s with a card in %s", name, settings.paths.adapters)
-        return ()
-    folder = settings.paths.adapters / name
-    return (AdapterSpec(name=name, version=version.partition("@")[2], path=str(folder)),)
+    return (AdapterSpec(name=found.name, version=found.version, path=str(found.folder)),)

@@ -1,6 +1,6 @@
 """Ports of the offline writer: they do what the service's do, and note what was asked of them. Nothing is kept."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,8 @@ from naviyam.clock import Clock
 from naviyam.nlg.brief import SLOT, WriteRequest, realise, slot_values
 from naviyam.nlg.draft import Sentence
 from naviyam.nlg.generator import Generator
-from naviyam.nlg.writer import Writer, Written, split_sentences
+from naviyam.nlg.sentences import split_sentences
+from naviyam.nlg.writer import Writer, Written
 from naviyam.settings import Writing
 
 if TYPE_CHECKING:
@@ -24,10 +25,17 @@ class NotingGenerator:
         self._wrote: dict[str, str] = {}
 
     async def stream(
-        self, prompt: str, *, adapter: str | None, request_id: str
+        self,
+        prompt: str,
+        *,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[str]:
         """Yield the text and note it."""
-        pieces = self._engine.generate(prompt, adapter=adapter, request_id=request_id)
+        pieces = self._engine.generate(
+            prompt, adapter=adapter, request_id=request_id, overrides=overrides
+        )
         async with aclosing(pieces):
             async for piece in pieces:
                 self._wrote[request_id] = self._wrote.get(request_id, "") + piece

@@ -7,9 +7,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from cluster.rollout.traffic import Traffic
+from deployments.deadline import Deadline
+from deployments.failures import Failures, code_of
 from deployments.limits import Gate
+from deployments.metrics import NoMeter, ServiceMetrics
 from deployments.protocol import (
     ChatRequest,
     FeedbackRequest,
@@ -22,7 +27,9 @@ from deployments.protocol import (
 )
 from deployments.runtime import Runtime
 from deployments.state import State
+from deployments.traffic import Prepare, TrafficTable
 from deployments.versioned import Versioned
+from naviyam.arms import Layer
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import Ask, Done, Event, Failed, Recommendations, Turn, Understood
 from naviyam.errors import (
@@ -61,6 +68,9 @@ class ChatService:
         state: memory, profiles and the event log.
         probes: readiness by part (`index`, `ranker`, `llm`).
         adapter: says what the language model writes with; None where it is what the settings name.
+        adapter_ready: waits for a candidate of the adapter to be loaded.
+        replica: the name of this process, where there are several.
+        metrics: counts for Prometheus; None counts nothing.
     """
 
     def __init__(
@@ -72,6 +82,9 @@ class ChatService:
         clock: Clock,
         probes: Mapping[str, Probe],
         adapter: Probe | None = None,
+        adapter_ready: Prepare | None = None,
+        replica: str = "local",
+        metrics: ServiceMetrics | None = None,
     ) -> None:
         serving = settings.serving
         self.settings = settings
@@ -80,10 +93,23 @@ class ChatService:
         self._state = state
         self._probes = probes
         self._adapter = adapter
-        self._running: set[asyncio.Task[None]] = set()
-        self._chats = Gate(serving.max_concurrent_chats, retry_after_s=serving.retry_after_s)
+        prepare: dict[Layer, Prepare] = {"ranker": self._ranker_ready}
+        if adapter_ready is not None:
+            prepare["adapter"] = adapter_ready
+        self.traffic = TrafficTable(prepare)
+        self.replica = replica
+        self._failures = Failures(state, clock)
+        self._deadline = Deadline(clock)
+        self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
+        self._chats = Gate(
+            serving.max_concurrent_chats,
+            retry_after_s=serving.retry_after_s,
+            refused=partial(self._metrics.refused, "chats"),
+        )
         self._others = Gate(
-            serving.ingress.max_ongoing_requests, retry_after_s=serving.retry_after_s
+            serving.ingress.max_ongoing_requests,
+            retry_after_s=serving.retry_after_s,
+            refused=partial(self._metrics.refused, "others"),
         )
 
     async def events(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
@@ -100,18 +126,28 @@ class ChatService:
                 field="message",
             )
         now = self.clock.now()
+        user_id = self._pseudonym(request.user_id)
         turn = Turn(
             interaction_id=new_id("i", now),
-            user_id=self._pseudonym(request.user_id),
+            user_id=user_id,
+            arms=self.traffic.arms(user_id),
             session_id=request.session_id or new_id("s", now),
             message=request.message,
             context=request.context.to_domain(now),
             received_s=received_s,
         )
         with self._chats.enter():
-            async with aclosing(self._timed(self._attempts(turn), received_s)) as events:
-                async for event in events:
-                    yield event
+            try:
+                async with aclosing(self._timed(turn)) as events:
+                    async for event in events:
+                        if isinstance(event, Failed):
+                            await self._failed(turn, event.code)
+                        if isinstance(event, Done):
+                            self._answered(turn, event)
+                        yield event
+            except Exception as e:
+                await self._failed(turn, code_of(e))
+                raise
 
     async def chat(self, request: ChatRequest) -> Done:
         """Answer a message in one piece.
@@ -139,6 +175,7 @@ class ChatService:
         ask = Ask(
             interaction_id=new_id("i", now),
             user_id=user_id,
+            arms=self.traffic.arms(user_id),
             context=request.context.to_domain(now),
             received_s=received_s,
             query=request.query or (given.semantic_query if given is not None else ""),
@@ -151,17 +188,12 @@ class ChatService:
         )
         with self._others.enter():
             try:
-                async with asyncio.timeout(self.settings.serving.request_timeout_s):
-                    for attempt in range(1, _ATTEMPTS + 1):
-                        try:
-                            return await self.runtimes.current.pipeline.recommend(ask)
-                        except StaleVersionError:
-                            if attempt == _ATTEMPTS:
-                                raise
-                            await self.runtimes.poll()
-            except TimeoutError as e:
-                raise DeadlineError("the search took too long; try again") from e
-        raise AssertionError
+                found = await self._recommended(ask)
+            except Exception as e:
+                await self._failed(ask, code_of(e))
+                raise
+        self._answered(ask, found)
+        return found
 
     async def understand(self, request: UnderstandRequest) -> Understanding:
         """Answer stages 3 and 4 alone."""
@@ -207,6 +239,9 @@ class ChatService:
             return Accepted(feedback_id=record["feedback_id"], duplicate=False, collected=False)
         with self._others.enter():
             duplicate = await self._state.events.feedback(record)
+        self._metrics.feedback(
+            request.feedback_type, duplicate=duplicate, simulated=request.simulated
+        )
         return Accepted(feedback_id=record["feedback_id"], duplicate=duplicate, collected=True)
 
     def shop(self, shop_id: str) -> dict[str, Any]:
@@ -260,9 +295,52 @@ class ChatService:
             versions["adapter"] = await self._adapter()
         return versions
 
+    def take(self, user_config: Mapping[str, Any]) -> bool:
+        """Take `{"traffic": {"revision", "splits"}}` as Serve hands it over; return whether it was newer than what is held.
+
+        Raises:
+            InputError: the shape is another one.
+        """
+        return self.traffic.take(Traffic.parse(user_config.get("traffic") or {}))
+
+    async def _ranker_ready(self, version: str) -> None:
+        await self.runtimes.current.ranker.prepare(version)
+
     def close(self) -> None:
         """Write what waits to disk."""
         self._state.close()
+
+    async def _recommended(self, ask: Ask) -> Recommendations:
+        try:
+            async with asyncio.timeout(self.settings.serving.request_timeout_s):
+                try:
+                    return await self.runtimes.current.pipeline.recommend(ask)
+                except StaleVersionError:
+                    await self.runtimes.poll()
+                    return await self.runtimes.current.pipeline.recommend(ask)
+        except TimeoutError as e:
+            raise DeadlineError("the search took too long; try again") from e
+
+    async def _failed(self, asked: Turn | Ask, code: str | None) -> None:
+        """Note a request that was let in and got no answer."""
+        if code is not None:
+            self._metrics.failed(_route(asked), code, simulated=asked.context.simulated)
+        await self._failures.record(asked, code, self.runtimes.current.pipeline.versions)
+
+    def _answered(self, asked: Turn | Ask, given: Done | Recommendations) -> None:
+        """Count an answer."""
+        self._metrics.answered(
+            _route(asked),
+            given.metadata,
+            self.clock.monotonic_s() - asked.received_s,
+            simulated=asked.context.simulated,
+        )
+
+    def _timed(self, turn: Turn) -> AsyncGenerator[Event, None]:
+        serving = self.settings.serving
+        late = Failed(code="timeout", message=_LATE, retry_after_s=serving.retry_after_s)
+        limit_s = serving.request_timeout_s
+        return self._deadline.keep(self._attempts(turn), turn.received_s + limit_s, late)
 
     async def _attempts(self, turn: Turn) -> AsyncGenerator[Event, None]:
         """Run the turn; where a part held other data, once more on the newest, telling the understanding once."""
@@ -282,51 +360,9 @@ class ChatService:
                     raise
                 await self.runtimes.poll()
 
-    async def _timed(
-        self, events: AsyncGenerator[Event, None], received_s: float
-    ) -> AsyncGenerator[Event, None]:
-        """Pass events on until the deadline.
-
-        The turn runs in a task of its own, which is cancelled once and cleans up undisturbed: a web framework may
-        cancel the reader of this generator again and again while it closes.
-        """
-        serving = self.settings.serving
-        queue: asyncio.Queue[Event | Exception | None] = asyncio.Queue()
-        task = asyncio.create_task(_pump(events, queue))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        try:
-            while True:
-                left_s = serving.request_timeout_s - (self.clock.monotonic_s() - received_s)
-                try:
-                    event = await asyncio.wait_for(queue.get(), max(left_s, 0.001))
-                except TimeoutError:
-                    task.cancel()
-                    event = Failed(
-                        code="timeout", message=_LATE, retry_after_s=serving.retry_after_s
-                    )
-                if isinstance(event, Exception):
-                    raise event
-                if event is None:
-                    return
-                yield event
-                if isinstance(event, Failed):
-                    return
-        finally:
-            task.cancel()
-
     def _pseudonym(self, user_id: str) -> str:
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
 
 
-async def _pump(
-    events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | Exception | None]"
-) -> None:
-    """Put every event, then None or the exception that ended them."""
-    try:
-        async with aclosing(events):
-            async for event in events:
-                queue.put_nowait(event)
-        queue.put_nowait(None)
-    except Exception as e:
-        queue.put_nowait(e)
+def _route(asked: Turn | Ask) -> str:
+    return "chat" if isinstance(asked, Turn) else "recommendations"

@@ -4,9 +4,11 @@ import asyncio
 
 from ray import serve
 
-from deployments.stages import Stages, load_stages
+from deployments.rankers import Challengers
+from deployments.stages import Stages, load_challenger, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import NaviyamError, StaleVersionError
+from naviyam.ranker.scorer import WideDeepScorer
 from naviyam.retrieval.encoder import load_encoder
 from naviyam.search import Ranked, RankRequest
 from naviyam.settings import Settings
@@ -16,7 +18,7 @@ _BATCH_WAIT_S = 0.001
 
 
 class Ranker:
-    """Hot-swaps by itself; answers requests of the current catalogue and of the one before."""
+    """Hot-swaps by itself; answers requests of the current catalogue and of the one before, with the version they name."""
 
     def __init__(self, settings: Settings) -> None:
         encoder = load_encoder(settings.retrieval)
@@ -25,15 +27,23 @@ class Ranker:
             return load_stages(settings, encoder, wanted, search=False)
 
         self._stages = Versioned(lambda: published(settings), load)
+        self._challengers = Challengers(load_challenger(settings, encoder))
         self._watching: asyncio.Task[None] | None = None
 
     async def rank(self, request: RankRequest, top_k: int) -> Ranked:
+        """Rank; a version that is not loaded yet is waited for, beside the batches."""
         if self._watching is None:
             self._watching = asyncio.create_task(self._stages.watch())
-        outcome: Ranked | NaviyamError = await self._rank_batch((request, top_k))
+        stages = await self._of(request.catalog_version)
+        scorer = await self._challengers.scorer(stages, request.ranker)
+        outcome: Ranked | NaviyamError = await self._rank_batch((scorer, request, top_k))
         if isinstance(outcome, NaviyamError):
             raise outcome
         return outcome
+
+    async def prepare(self, version: str) -> None:
+        """Load a version beside the one that serves; raise why it cannot be."""
+        await self._challengers.scorer(self._stages.current, version)
 
     async def version(self) -> str:
         """Return the ranker that serves."""
@@ -42,19 +52,21 @@ class Ranker:
 
     @serve.batch(max_batch_size=_MAX_BATCH, batch_wait_timeout_s=_BATCH_WAIT_S)  # type: ignore[untyped-decorator]
     async def _rank_batch(
-        self, batch: list[tuple[RankRequest, int]]
+        self, batch: list[tuple[WideDeepScorer, RankRequest, int]]
     ) -> list[Ranked | NaviyamError]:
         """Rank each request; one that cannot be ranked does not fail its neighbours."""
-        return [await self._one(request, top_k) for request, top_k in batch]
+        return [_ranked(scorer, request, top_k) for scorer, request, top_k in batch]
 
-    async def _one(self, request: RankRequest, top_k: int) -> Ranked | NaviyamError:
+    async def _of(self, catalog_version: str) -> Stages:
         try:
-            try:
-                stages = self._stages.of(request.catalog_version)
-            except StaleVersionError:
-                await self._stages.poll()
-                stages = self._stages.of(request.catalog_version)
-            assert stages.scorer is not None
-            return stages.scorer.rank(request, top_k=top_k)
-        except NaviyamError as e:
-            return e
+            return self._stages.of(catalog_version)
+        except StaleVersionError:
+            await self._stages.poll()
+            return self._stages.of(catalog_version)
+
+
+def _ranked(scorer: WideDeepScorer, request: RankRequest, top_k: int) -> Ranked | NaviyamError:
+    try:
+        return scorer.rank(request, top_k=top_k)
+    except NaviyamError as e:
+        return e

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.registry.champion import adapter_version, reader_version
+from deployments.rankers import ArmedRanker, Challengers, LocalRanker
 from deployments.stages import (
     LocalFunnels,
-    LocalRanker,
     LocalRetriever,
     Stages,
+    load_challenger,
     load_stages,
 )
 from deployments.state import State, open_state
@@ -21,10 +22,11 @@ from naviyam.clock import Clock
 from naviyam.conversation import Turns
 from naviyam.dialogue.answers import World
 from naviyam.dialogue.pipeline import Pipeline, Ports
-from naviyam.dialogue.ports import FunnelSource, Generator, Ranker, Retriever
+from naviyam.dialogue.ports import FunnelSource, Generator, Retriever
 from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
 from naviyam.errors import ArtifactError
+from naviyam.nlg.generator import ArmGenerator
 from naviyam.nlg.writer import Writer
 from naviyam.nlu.classifier import Classifier
 from naviyam.nlu.layers import LayeredUnderstander, open_classifier
@@ -44,6 +46,7 @@ class Runtime:
     pipeline: Pipeline
     catalog: Catalog
     behavior: Behavior
+    ranker: ArmedRanker
 
     @property
     def catalog_version(self) -> str:
@@ -65,7 +68,7 @@ class RemoteStages:
 
     retriever: Retriever
     funnels: FunnelSource
-    ranker: Ranker
+    ranker: ArmedRanker
 
 
 class RuntimeBuilder:
@@ -86,11 +89,14 @@ class RuntimeBuilder:
         self._encoder = encoder
         self._remote = remote
         self._reader = reader
-        self._writer = Writer(settings.writing, generator, clock)
+        armed = generator and ArmGenerator(generator, timeout_s=settings.rollout.arm_timeout_s)
+        self._writer = Writer(settings.writing, armed, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
             # search is elsewhere, messages are read here
             encoder = load_encoder(settings.retrieval)
         self._reading_encoder = encoder
+        here = encoder if remote is None else None
+        self._challengers = None if here is None else Challengers(load_challenger(settings, here))
         self._classifiers: dict[str | None, NamedClassifier] = {}
         self._screen = open_screen(settings, encoder)
         self._screen.judge("김밥 먹고 싶어")
@@ -186,18 +192,18 @@ class RuntimeBuilder:
             clock=self._clock,
             versions=self._versions(stages, wanted),
         )
-        return Runtime(pipeline=pipeline, catalog=catalog, behavior=stages.behavior)
+        return Runtime(pipeline=pipeline, catalog=catalog, behavior=stages.behavior, ranker=ranker)
 
-    def _ports(self, stages: Stages) -> tuple[Retriever, FunnelSource, Ranker]:
+    def _ports(self, stages: Stages) -> tuple[Retriever, FunnelSource, ArmedRanker]:
         if self._remote is not None:
             return self._remote.retriever, self._remote.funnels, self._remote.ranker
         assert stages.retriever is not None
         assert stages.funnels is not None
-        assert stages.scorer is not None
+        assert self._challengers is not None
         return (
             LocalRetriever(stages.retriever),
             LocalFunnels(stages.funnels),
-            LocalRanker(stages.scorer),
+            LocalRanker(stages, self._challengers),
         )
 
     def _versions(self, stages: Stages, wanted: DataVersions) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Stages 4 to 6 of one set of published versions, loaded and warm, and the ports over them in this process."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,7 +16,7 @@ from naviyam.request import Filters, RequestContext, UserProfile
 from naviyam.retrieval.encoder import Encoder
 from naviyam.retrieval.index import Index, folder_name
 from naviyam.retrieval.search import HybridRetriever
-from naviyam.search import FUNNELS, Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
+from naviyam.search import FUNNELS, Funnelled, RankRequest, Retrieved, SearchRequest
 from naviyam.settings import Settings
 
 _ANY_TIME = datetime(2026, 1, 1, 3, tzinfo=UTC)
@@ -72,12 +73,7 @@ def load_stages(
         retriever = HybridRetriever(catalog, index, encoder, settings)
         funnels = Funnels(catalog, behavior, settings)
     if encoder is not None and rank and wanted.ranker is not None:
-        scorer = WideDeepScorer.load(
-            settings.paths.models / "ranker" / wanted.ranker,
-            catalog=catalog,
-            behavior=behavior,
-            encoder=encoder,
-        )
+        scorer = load_scorer(settings, encoder, wanted.ranker, catalog=catalog, behavior=behavior)
     stages = Stages(
         catalog=catalog,
         behavior=behavior,
@@ -88,6 +84,32 @@ def load_stages(
     )
     warm_up(stages)
     return stages
+
+
+def load_scorer(
+    settings: Settings, encoder: Encoder, version: str, *, catalog: Catalog, behavior: Behavior
+) -> WideDeepScorer:
+    """Load a version of the ranker over a catalogue and its behaviour.
+
+    Raises:
+        ArtifactError: it is not there, broken or does not fit.
+    """
+    folder = settings.paths.models / "ranker" / version
+    return WideDeepScorer.load(folder, catalog=catalog, behavior=behavior, encoder=encoder)
+
+
+def load_challenger(
+    settings: Settings, encoder: Encoder
+) -> Callable[[Stages, str], WideDeepScorer]:
+    """Return what loads a second ranker over the data of some stages, ready to answer."""
+
+    def load(stages: Stages, version: str) -> WideDeepScorer:
+        catalog, behavior = stages.catalog, stages.behavior
+        scorer = load_scorer(settings, encoder, version, catalog=catalog, behavior=behavior)
+        warm_up(replace(stages, retriever=None, funnels=None, scorer=scorer))
+        return scorer
+
+    return load
 
 
 def warm_up(stages: Stages) -> None:
@@ -142,13 +164,3 @@ class LocalFunnels:
 
     async def gather(self, request: SearchRequest) -> Funnelled:
         return self.funnels.gather(request)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRanker:
-    """6 in this process; a millisecond of numpy, so inline."""
-
-    scorer: WideDeepScorer
-
-    async def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
-        return self.scorer.rank(request, top_k=top_k)

@@ -60,13 +60,16 @@ class Resample:
         )
         return total
 
+    def ratio(self, above: F64, below: F64) -> F64:
+        """Return the sum of `above` [n] over that of `below` [n] on every sample, nan where that is 0."""
+        total, size = self.totals(above), self.totals(below)
+        found: F64 = np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
+        return found
+
     def means(self, values: F64, counted: npt.NDArray[np.bool_] | None = None) -> F64:
         """Return the mean of `values` [n] on every sample, nan where none of `counted` was drawn."""
         kept = np.ones(len(values)) if counted is None else counted.astype(np.float64)
-        size = self.totals(kept)
-        total = self.totals(np.where(kept > 0, values, 0.0))
-        mean: F64 = np.divide(total, size, out=np.full_like(total, np.nan), where=size > 0)
-        return mean
+        return self.ratio(np.where(kept > 0, values, 0.0), kept)
 
 
 def estimate_of(replicates: F64) -> Estimate:

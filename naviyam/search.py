@@ -26,6 +26,8 @@ class SearchRequest:
     place: Place | None
     top_k: int = 20
     exclude_shop_ids: tuple[str, ...] = ()
+    variant: str | None = None
+    """Of `retrieval.variants`; None searches as it serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class RankRequest:
     rows: npt.NDArray[np.int32]
     funnel_scores: npt.NDArray[np.float32]
     rag_scores: npt.NDArray[np.float32]
+    ranker: str | None = None
+    """The version that is to rank, None for the one that serves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

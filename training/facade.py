@@ -160,7 +160,8 @@ class LoraTrainer:
         ).folder
 
     def _counts(self, kind: str) -> tuple[int, int]:
-        sql = f"SELECT count(*), count(*) FILTER (WHERE simulated) FROM {kind}"
+        answered = " WHERE error IS NULL" if kind == "interactions" else ""
+        sql = f"SELECT count(*), count(*) FILTER (WHERE simulated) FROM {kind}{answered}"
         every, simulated = query(self.events, sql, limit=1).rows[0]
         return int(every), int(simulated)
 

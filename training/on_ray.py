@@ -17,11 +17,13 @@ import ray
 import ray.data
 import ray.train
 import ray.train.torch
+import torch
 from pyarrow.fs import FileSystem
 from ray._private import ray_constants
 from torch import nn
 
 from cluster.ray_io.head import Head, find_head
+from naviyam.clock import Clock, SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 from training.exchange import Blocks, Exchange, Strategy, read_state, sharded, write_state
@@ -154,6 +156,27 @@ def restored_state() -> dict[str, Any] | None:
         return None
     with checkpoint.as_directory() as folder:
         return read_state(Path(folder))
+
+
+class Pace:
+    """Says when a checkpoint is due where rounds are short: Ray takes a worker's next report after seconds only.
+
+    Every worker must ask at the same points; rank 0's clock decides for all.
+    """
+
+    def __init__(self, exchange: Exchange, every_s: float, clock: Clock | None = None) -> None:
+        self._exchange, self._every_s = exchange, every_s
+        self._clock = clock or SystemClock()
+        self._last_s = self._clock.monotonic_s()
+
+    def due(self) -> bool:
+        """Return whether `every_s` have passed since the last one."""
+        now_s = self._clock.monotonic_s()
+        says = self._exchange.rank == 0 and now_s - self._last_s >= self._every_s
+        told = self._exchange.total(torch.tensor(float(says), device=ray.train.torch.get_device()))
+        if float(told) > 0:
+            self._last_s = now_s
+        return float(told) > 0
 
 
 def report_state(

@@ -1,4 +1,4 @@
-"""`naviyam bench`: figures of the running service and of the event log. Programs with a table as output, not tests."""
+"""`naviyam bench`: figures of the service, the event log, training and simulated experiments. Programs with a table as output."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,10 @@ from cluster.cli.session import Session, table
 if TYPE_CHECKING:
     from cluster.cli.measures import Figures
 
-app = typer.Typer(no_args_is_help=True, help="Measure the running service, and the event log.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure the service, the event log, training, and decisions on experiments.",
+)
 
 NEAR = Annotated[str | None, typer.Option(help="Where the questions come from.", metavar="LAT,LNG")]
 
@@ -159,6 +162,54 @@ def train(
     session.answer(
         result, table("bench train", ("model", "way", "rows/s", "of plain", "rounds"), rows)
     )
+
+
+@app.command()
+def rollout(
+    ctx: typer.Context,
+    runs: Annotated[int, typer.Option(min=1, help="Experiments of each kind.")] = 1_000,
+    users_a_day: Annotated[float, typer.Option(min=1, help="New users on a day.")] = 2_000,
+    seed: int = 7,
+) -> None:
+    """Simulate experiments and count false decisions under continuous looking. Exits 1 where they are above rollout.alpha."""
+    from cluster.cli.rollout_bench import BASE_CTR, METHODS, SCENARIOS, measure
+
+    session: Session = ctx.obj
+    settings = session.settings
+    rows = []
+    for scenario in SCENARIOS:
+        session.say(f"{scenario.name}: {runs} simulated experiments")
+        rows += measure(
+            scenario,
+            runs=runs,
+            users_a_day=users_a_day,
+            seed=seed,
+            rollout=settings.rollout,
+            release=settings.release,
+        )
+    title = (
+        f"bench rollout, simulated: {runs} experiments a row, {users_a_day:g} new users a day, "
+        f"CTR {BASE_CTR:g}, {settings.rollout.max_days:g} days at most"
+    )
+    columns = ("experiment: right is", "method", "false", "right", "days", "users")
+    shown = [
+        [
+            f"{row.scenario}: {' or '.join(row.expected)}" if row.method == METHODS[0] else "",
+            row.method,
+            f"{row.wrong:.1%}",
+            f"{row.right:.1%}",
+            None if row.median_days is None else f"{row.median_days:.2f}",
+            None if row.median_users is None else f"{row.median_users:,.0f}",
+        ]
+        for row in rows
+    ]
+    found = {"simulated": True, "runs": runs, "users_a_day": users_a_day, "seed": seed}
+    session.answer(
+        {**found, "base_ctr": BASE_CTR, "rows": [asdict(row) for row in rows]},
+        table(title, columns, shown),
+    )
+    if any(row.wrong > settings.rollout.alpha for row in rows if row.method == METHODS[0]):
+        raise typer.Exit(1)
 
 
 def _figures_table(found: "dict[str, Figures]") -> Any:

@@ -1,165 +1,224 @@
-"""`naviyam loop`: the learning loop once, on one machine, with simulated children; its story is the answer."""
+"""`naviyam loop`: the learning loop once, on one machine, with simulated children; its story is the answer.
+
+The controller does the work: its schedule starts the training, its rollouts try what was accepted on a share of the
+children. This command only uses the service and watches.
+"""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.cli.session import Session, table
+from cluster.cli.story import Story, versions, wait_for_job, wait_served, watch_canary
 
 if TYPE_CHECKING:
+    from cluster.rollout.rollouts import Rollouts
     from naviyam.simulation.figures import GroupFigures
 
+_JOB_TIMEOUT_S = 1_200.0
+_CANARY_TIMEOUT_S = 900.0
 _SERVED_WITHIN_S = 60.0
 _SHOWN = ("ctr", "order_rate", "satisfaction", "expected_clicks")
-
-
-@dataclass(slots=True, kw_only=True)
-class Story:
-    """What happened when, in seconds since the command began."""
-
-    session: Session
-    began_s: float
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    def tell(self, what: str, **facts: object) -> None:
-        """Add a line and show it at once."""
-        at_s = round(time.monotonic() - self.began_s, 1)
-        self.events.append({"at_s": at_s, "what": what, **facts})
-        self.session.say(f"[{at_s:7.1f} s] {what}: {_facts(facts)}")
+_WHO = "loop"
 
 
 def loop(
     ctx: typer.Context,
     users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 2_000,
-    after: Annotated[int, typer.Option(min=0, help="Simulated children after it.")] = 400,
     chat_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of visits that talk.")
+        float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
     ] = 0.2,
-    days: Annotated[int, typer.Option(min=1, help="Virtual days.")] = 1,
+    drift: Annotated[
+        float,
+        typer.Option(min=0, help="How far the children's tastes have moved since the bootstrap."),
+    ] = 1.5,
+    round_users: Annotated[
+        int, typer.Option(min=1, help="Children a round while a canary runs.")
+    ] = 400,
+    worse: Annotated[
+        bool, typer.Option("--worse/--no-worse", help="Then plant a worse ranker as challenger.")
+    ] = True,
     clients: Annotated[int, typer.Option(min=1, max=256, help="Calls at a time.")] = 8,
     seed: Annotated[int, typer.Option(min=0)] = 7,
-    plant: Annotated[
-        list[str] | None,
-        typer.Option(help="Train on this data set instead of the log's.", metavar="NAME=FOLDER"),
-    ] = None,
     shops: Annotated[
         Path | None, typer.Option(help="Public shop list (CSV) to begin with.", metavar="CSV")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the service running.")] = False,
 ) -> None:
-    """Start, let simulated children use it, learn, promote what is better, serve it, and stop."""
+    """Start, let children use it, let the schedule train, the canary decide, the winner serve; then try a worse one; stop.
+
+    Exits 1 where something was not decided, or not carried out, in time.
+    """
     from cluster.cli.down import stop
+    from cluster.cli.schedule import open_schedule
     from cluster.cli.up import start
+    from cluster.rollout.opened import open_rollouts
 
     session: Session = ctx.obj
-    story = Story(session=session, began_s=time.monotonic())
+    story = Story(session=session)
+    open_schedule(session).pause("learn", who=_WHO)
     started = start(session, shops=shops, wait=True, keep=False, timeout_s=300)
-    story.tell("service up", **_versions(session))
+    story.tell("service up", **versions(session))
+    children = Children(
+        story=story, seed=seed, drift=drift, clients=clients, round_users=round_users
+    )
+    ends: list[bool] = []
     try:
-        before = _simulate(story, users, seed, days, chat_share, clients)
-        outcome = _learn(story, plant)
-        served = _wait_served(story, outcome)
-        again = _simulate(story, after, seed + 1, 1, 0.0, clients) if after else ()
+        children.use(users, chat_share=chat_share)
+        outcome = _learned(story)
+        rollouts = open_rollouts(session.settings)
+        for layer, version in _challengers(outcome):
+            ends.append(_decided(story, rollouts, layer, version, children.round))
+        if worse:
+            ends.append(_worse(story, rollouts, children.round))
     finally:
         if started["started"] and not keep:
             stop(session)
             story.tell("service stopped")
     session.answer(
-        {"simulated": True, "story": story.events, "outcome": outcome, "served": served},
-        table(
-            "the loop (simulated children)",
-            ("second", "what", ""),
-            (
-                (
-                    e["at_s"],
-                    e["what"],
-                    _facts({k: v for k, v in e.items() if k not in ("at_s", "what")}),
-                )
-                for e in story.events
-            ),
-        ),
-        _figures((*before, *again)),
+        {"simulated": True, "story": story.events, "outcome": outcome, "decided": all(ends)},
+        table("the loop (simulated children)", ("second", "what", ""), story.rows()),
+        _figures(children.groups),
     )
-    if not served:
+    if outcome is None or not all(ends):
         raise typer.Exit(1)
 
 
-def _simulate(
-    story: Story, users: int, seed: int, days: int, chat_share: float, clients: int
-) -> "tuple[GroupFigures, ...]":
-    from datetime import timedelta
+class Children:
+    """Simulated children who use the running service, a fresh set of them each time."""
 
-    from cluster.cli.simulate import play
-    from naviyam.clock import SEOUL, SystemClock
-    from naviyam.simulation.days import Plan
+    def __init__(
+        self, *, story: Story, seed: int, drift: float, clients: int, round_users: int
+    ) -> None:
+        self.groups: list[GroupFigures] = []
+        self._story, self._seed, self._drift = story, seed, drift
+        self._clients, self._round_users = clients, round_users
+        self._next = 1
 
-    today = SystemClock().now().astimezone(SEOUL).date()
-    plan = Plan(
-        seed=seed,
-        start=today - timedelta(days=days),
-        users=users,
-        days=days,
-        chat_share=chat_share,
-    )
-    document, groups = play(story.session, plan, clients=clients)
-    story.tell(
-        "simulated",
-        children=users,
-        visits=document["visits"],
-        seconds=document["seconds"],
-        calls_per_s=document["calls_per_s"],
-        feedback=sum(document["feedback"].values()),
-        problems=document["problems"] or 0,
-    )
-    return groups
+    def round(self) -> None:
+        """Let a round of children look at lists."""
+        self._play(self._round_users, chat_share=0.0)
+
+    def use(self, users: int, *, chat_share: float) -> None:
+        """Let children use it, and tell what came of it."""
+        document = self._play(users, chat_share=chat_share)
+        self._story.tell(
+            "simulated",
+            children=users,
+            visits=document["visits"],
+            seconds=document["seconds"],
+            calls_per_s=document["calls_per_s"],
+            feedback=sum(document["feedback"].values()),
+            problems=document["problems"] or 0,
+        )
+
+    def _play(self, users: int, *, chat_share: float) -> dict[str, Any]:
+        from datetime import timedelta
+
+        from cluster.cli.simulate import play
+        from naviyam.clock import SEOUL, SystemClock
+        from naviyam.simulation.days import Plan
+
+        today = SystemClock().now().astimezone(SEOUL).date()
+        plan = Plan(
+            seed=self._seed,
+            start=today - timedelta(days=1),
+            users=users,
+            first_user=self._next,
+            days=1,
+            chat_share=chat_share,
+            moved=self._drift,
+        )
+        self._next += users
+        document, groups = play(self._story.session, plan, clients=self._clients)
+        self.groups += groups
+        return document
 
 
-def _learn(story: Story, plant: list[str] | None) -> dict[str, Any]:
-    from cluster.cli.learn import decision_of, run, why_of
+def _learned(story: Story) -> dict[str, Any] | None:
+    """Let the schedule go on and wait for its training; return what became of each model."""
+    from cluster.cli.learn import decision_of, why_of
+    from cluster.cli.schedule import open_schedule
+    from cluster.jobs.sql_store import SqlStore
 
-    outcome = run(story.session, plant=plant)
-    for name, found in outcome.items():
+    known = frozenset(job.id for job in SqlStore.of(story.session.settings).jobs())
+    schedule = open_schedule(story.session)
+    schedule.resume("learn")
+    shown = schedule.show()["learn"]
+    story.tell("schedule on", next_at=shown["next_at"][:16], clock=f"x{shown['clock_scale']:g}")
+    outcome = wait_for_job(story, "learn", known=known, timeout_s=_JOB_TIMEOUT_S)
+    schedule.pause("learn", who=_WHO)
+    for name, found in (outcome or {}).items():
         if isinstance(found, dict):
             story.tell(f"learned {name}", decision=decision_of(found), why=why_of(found))
-    if "skipped" in outcome:
-        story.tell("nothing learned", why=outcome["skipped"])
     return outcome
 
 
-def _wait_served(story: Story, outcome: Mapping[str, Any]) -> bool:
-    """Wait until what was promoted answers; return whether it does in time."""
-    wanted = {
-        name: str(found["version"])
-        for name, found in outcome.items()
-        if isinstance(found, dict) and found.get("decision") == "promoted"
-    }
-    deadline_s = time.monotonic() + _SERVED_WITHIN_S
+def _challengers(outcome: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return layer and version of what learning left as challenger."""
+    from cluster.rollout.experiment import MODEL_OF
+
+    layers = {model: layer for layer, model in MODEL_OF.items()}
+    return [
+        (layers[name], str(found["version"]))
+        for name, found in (outcome or {}).items()
+        if isinstance(found, dict) and found.get("decision") == "challenger"
+    ]
+
+
+def _decided(
+    story: Story, rollouts: "Rollouts", layer: str, version: str, use: Callable[[], None]
+) -> bool:
+    """Watch a canary to its end; return whether it came, and a winner serves."""
+    from cluster.rollout.experiment import State
+
+    ended = watch_canary(
+        story, rollouts, layer=layer, candidate=version, use=use, timeout_s=_CANARY_TIMEOUT_S
+    )
+    if ended is None:
+        return False
+    if ended.state is State.PROMOTED and ended.model is not None:
+        return wait_served(story, {ended.model: version}, timeout_s=_SERVED_WITHIN_S)
+    return True
+
+
+def _worse(story: Story, rollouts: "Rollouts", use: Callable[[], None]) -> bool:
+    """Plant the champion turned around as challenger; return whether the canary rolled it back."""
+    import shutil
+
+    from cluster.registry.models import Lineage
+    from cluster.registry.release import OFFLINE_GAIN
+    from cluster.rollout.experiment import State
+    from naviyam.simulation.planted import reversed_ranker
+
+    champion = rollouts.registry.alias("ranker", "champion")
+    assert champion is not None
+    target = story.session.settings.paths.state / "planted" / f"{champion.version}-reversed"
+    shutil.rmtree(target, ignore_errors=True)
+    reversed_ranker(champion.folder, target)
+    planted = rollouts.registry.register(
+        "ranker",
+        target,
+        lineage=Lineage(parent=champion.version, simulated=True),
+        metrics={OFFLINE_GAIN: 0.05},
+    )
+    rollouts.registry.set_alias("ranker", "challenger", planted.version)
+    story.tell("planted a worse ranker", version=planted.version, said_of_itself="offline gain 5 %")
     began_s = time.monotonic()
-    while True:
-        now = _versions(story.session)
-        if all(version in now.get(name, "") for name, version in wanted.items()):
-            story.tell("serving", after_s=round(time.monotonic() - began_s, 1), **now)
-            return True
-        if time.monotonic() > deadline_s:
-            story.tell("not served in time", wanted=wanted, **now)
-            return False
-        time.sleep(0.2)
+    ended = watch_canary(
+        story, rollouts, layer="ranker", candidate=planted.version, use=use,
+        timeout_s=_CANARY_TIMEOUT_S,
+    )  # fmt: skip
+    if ended is None or ended.state is not State.ROLLED_BACK:
+        return False
+    story.tell("rolled back", after_s=round(time.monotonic() - began_s, 1), **versions(story.session))  # fmt: skip
+    return champion.version in versions(story.session)["ranker"]
 
 
-def _versions(session: Session) -> dict[str, str]:
-    """Return the versions of what learns, by its name in the registry."""
-    from cluster.cli.client import ServiceClient
-
-    with ServiceClient(session.base_url) as client:
-        found = client.call("GET", "/version")
-    return {"ranker": str(found.get("ranker")), "nlg": str(found.get("adapter"))}
-
-
-def _figures(groups: "tuple[GroupFigures, ...]") -> Any:
+def _figures(groups: "list[GroupFigures]") -> Any:
     rows = [
         (
             g.route,
@@ -170,7 +229,3 @@ def _figures(groups: "tuple[GroupFigures, ...]") -> Any:
         for g in groups
     ]
     return table("simulated figures by version", ("route", "versions", "answers", *_SHOWN), rows)
-
-
-def _facts(facts: Mapping[str, object]) -> str:
-    return ", ".join(f"{k} {v}" for k, v in facts.items())

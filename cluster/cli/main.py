@@ -19,10 +19,12 @@ from cluster.cli import (
     down,
     evaluate,
     events,
+    experiment,
     jobs,
     learn,
     loop,
     models,
+    monitor,
     schedule,
     simulate,
     status,
@@ -81,6 +83,8 @@ app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")
 app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
+app.add_typer(experiment.app, name="experiment")
+app.add_typer(monitor.app, name="monitor")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(schedule.app, name="schedule")
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.session import Session, table
+from cluster.cli.session import Session, table, who_am_i
 
 if TYPE_CHECKING:
     from cluster.registry.models import ModelVersion, Served
@@ -92,7 +92,7 @@ def promote(
 ) -> None:
     """Let a version serve, once its files are checked; running replicas follow within seconds."""
     session: Session = ctx.obj
-    _tell(session, _open(session).promote(name, version, who=_who(who), why=why))
+    _tell(session, _open(session).promote(name, version, who=who or who_am_i(), why=why))
 
 
 @app.command()
@@ -107,7 +107,7 @@ def rollback(
 ) -> None:
     """Let an earlier version serve again."""
     session: Session = ctx.obj
-    _tell(session, _open(session).rollback(name, to, who=_who(who), why=why))
+    _tell(session, _open(session).rollback(name, to, who=who or who_am_i(), why=why))
 
 
 @app.command()
@@ -141,12 +141,6 @@ def _open(session: Session) -> "Registry":
     from cluster.registry.mlflow_registry import open_registry
 
     return open_registry(session.settings)
-
-
-def _who(name: str | None) -> str:
-    import getpass
-
-    return name or getpass.getuser()
 
 
 def _serving(session: Session) -> frozenset[str]:

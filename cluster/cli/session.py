@@ -96,6 +96,13 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     return grid
 
 
+def who_am_i() -> str:
+    """Return who acts: the login name."""
+    import getpass
+
+    return getpass.getuser()
+
+
 def read_near(text: str | None) -> tuple[float, float] | None:
     """Read `latitude,longitude`.
 

@@ -59,9 +59,11 @@ def nlu(
     out: Annotated[
         str | None, typer.Option(help="Folder (default: paths.classifier).", metavar="FOLDER")
     ] = None,
+    workers: WORKERS = 0,
 ) -> None:
     """Train the intent classifier on hand-written messages and small talk (a minute)."""
     arguments = ["--epochs", str(epochs), "--seed", str(seed), *(["--out", out] if out else [])]
+    arguments += ["--workers", str(workers)]
     _train(ctx.obj, "training.nlu", arguments)
 
 

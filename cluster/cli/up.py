@@ -36,9 +36,16 @@ def up(
 
 
 def start(
-    session: Session, *, shops: Path | None, wait: bool, keep: bool, timeout_s: float
+    session: Session,
+    *,
+    shops: Path | None,
+    wait: bool,
+    keep: bool,
+    timeout_s: float,
 ) -> dict[str, object]:
     """Bootstrap and start what is not there yet; on failure stop what this call started, unless `keep`.
+
+    An application that starts now answers by the traffic table of the experiments that are open.
 
     Ray starts while the bootstrap runs: neither needs the other, and each leaves a core free.
 
@@ -86,10 +93,13 @@ def start(
 
 
 def _deploy(session: Session, head: "Head", *, wait: bool, timeout_s: float) -> str:
+    from cluster.database import open_engine
     from cluster.ray_io import serve
     from cluster.ray_io.head import marked_processes
+    from cluster.rollout.sql_store import SqlExperiments
 
-    goal = serve.declaration(session.settings, session.config_path)
+    traffic = SqlExperiments(open_engine(session.settings)).traffic()
+    goal = serve.declaration(session.settings, session.config_path, traffic=traffic)
     if serve.look(session.dashboard_url).status != "RUNNING":
         serve.deploy(session.dashboard_url, goal)
     with ThreadPoolExecutor(max_workers=1) as pool:

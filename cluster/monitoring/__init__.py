@@ -1,1 +1,1 @@
-"""What is watched: windows of the event log, degradation, drift, alerts. Decisions only, but for the sinks of alerts."""
+"""What is watched, and when somebody is told. Decisions only; `source` asks the event log, `part` puts both together."""

@@ -7,7 +7,9 @@ from pathlib import Path
 from cluster.jobs.commands import JobCommands
 from cluster.jobs.controller import JobController
 from cluster.jobs.store import Store
+from cluster.monitoring.part import MonitoringPart
 from cluster.parts import Part
+from cluster.ray_io.fleet import open_rollout_part
 from cluster.ray_io.probes import LoadProbe
 from cluster.ray_io.runs import RayRuns
 from cluster.schedule.part import SchedulePart, count_new
@@ -45,4 +47,6 @@ def make_parts(around: Surroundings) -> Sequence[Part]:
             config=around.config,
         ),
         SchedulePart(commands=commands, store=around.store, new_samples=count_new),
+        MonitoringPart.of(around.settings),
+        open_rollout_part(around.settings),
     )

@@ -4,18 +4,25 @@ The declaration is the whole goal state; sending the same one again changes noth
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from cluster.registry.champion import Champion, challenger, reader
+from cluster.rollout.traffic import Traffic
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
 
 APPLICATION = "naviyam"
 IMPORT_PATH = "deployments.app:build_app"
+INGRESS = "Ingress"
+LLM = "LLM"
+"""Names of the deployments that are told something while they run."""
+
+NO_TRAFFIC = Traffic()
 _ROUTE = "/api/serve/applications/"
 
 
@@ -50,20 +57,55 @@ class Application:
         return "\n".join([*parts, self.message]).strip()
 
 
-def declaration(settings: Settings, config: Path | None) -> dict[str, Any]:
-    """Return the goal state: one application, built from the settings file by `deployments.app`."""
+def declaration(
+    settings: Settings,
+    config: Path | None,
+    *,
+    traffic: Traffic = NO_TRAFFIC,
+    adapters: Sequence[Champion] = (),
+) -> dict[str, Any]:
+    """Return the goal state: one application, built from the settings file by `deployments.app`.
+
+    Args:
+        settings: where it listens, and which deployments it has.
+        config: the settings file that the application is built from.
+        traffic: the running experiments; a goal state that leaves them out ends them.
+        adapters: more of them for the language model, besides those of `traffic`.
+    """
+    application = {
+        "name": APPLICATION,
+        "route_prefix": "/",
+        "import_path": IMPORT_PATH,
+        "args": {"config": str(config)} if config else {},
+        "deployments": user_configs(settings, traffic, adapters),
+    }
+    return goal(settings, [application])
+
+
+def goal(settings: Settings, applications: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the whole goal state of a cluster that runs these applications."""
     return {
         "proxy_location": "EveryNode",
         "http_options": {"host": settings.serving.host, "port": settings.serving.port},
-        "applications": [
-            {
-                "name": APPLICATION,
-                "route_prefix": "/",
-                "import_path": IMPORT_PATH,
-                "args": {"config": str(config)} if config else {},
-            }
-        ],
+        "applications": applications,
     }
+
+
+def user_configs(
+    settings: Settings, traffic: Traffic, adapters: Sequence[Champion]
+) -> list[dict[str, Any]]:
+    """Return what replicas are told: the ingress its traffic, the language model its adapters beside the champion."""
+    told = [{"name": INGRESS, "user_config": {"traffic": traffic.to_dict()}}]
+    if not settings.llm.enabled:
+        return told
+    tried = [challenger(settings, s.candidate) for s in traffic.splits if s.layer == "adapter"]
+    read = reader(settings)
+    wanted = [*([read] if read is not None else []), *tried, *adapters]
+    listed = [
+        {"name": a.name, "version": a.version, "path": str(a.folder.absolute())}
+        for a in dict.fromkeys(wanted)
+    ]
+    return [*told, {"name": LLM, "user_config": {"adapters": listed}}]
 
 
 def deploy(dashboard_url: str, goal: Mapping[str, Any]) -> None:
@@ -130,6 +172,12 @@ def wait_running(
             report(line)
             last = line
         time.sleep(0.5)
+
+
+def declared(dashboard_url: str) -> list[dict[str, Any]]:
+    """Return every application of the cluster as it was declared; none before the first declaration."""
+    found = _call("GET", dashboard_url).get("applications", {})
+    return [a["deployed_app_config"] for a in found.values() if a.get("deployed_app_config")]
 
 
 def _call(method: str, dashboard_url: str, **arguments: Any) -> dict[str, Any]:

@@ -69,6 +69,21 @@ def adapter_version(settings: Settings) -> str:
     return found.key if found is not None else "none"
 
 
+def challenger(settings: Settings, version: str) -> Champion:
+    """Return a registered version of the adapter, to be served beside the champion."""
+    name = settings.llm.adapter or "nlg"
+    return Champion(name=name, version=version, folder=champion_root(settings) / version)
+
+
+def reader(settings: Settings) -> Champion | None:
+    """Return the adapter that reads messages, None where that layer is off or the adapter has no card."""
+    name, version = settings.nlu.llm_adapter, reader_version(settings)
+    if not settings.nlu.llm or version == name:
+        return None
+    version = version.partition("@")[2]
+    return Champion(name=name, version=version, folder=settings.paths.adapters / name)
+
+
 def reader_version(settings: Settings) -> str:
     """Return the adapter that reads messages as `name@version`, its name alone where no card says a version."""
     name = settings.nlu.llm_adapter

@@ -2,7 +2,8 @@
 
 No I/O. Every verdict says why in words and numbers; `note` is one Korean line for operators. Names of metrics:
 adapters `score` (0 to 1, the offline score), `perplexity`, `grounded`, `safe`; rankers `precision_at_5`,
-`ndcg_at_5`; the classifier `intent_accuracy`. Gains are relative to the champion: 0.02 is 2 %.
+`ndcg_at_5` and, where it could be measured, `auc_before` (on what the champion was judged by); the classifier
+`intent_accuracy`. Gains are relative to the champion: 0.02 is 2 %.
 """
 
 import math
@@ -11,6 +12,9 @@ from dataclasses import dataclass
 from typing import Literal, TypeGuard
 
 from naviyam.settings import Release
+
+OFFLINE_GAIN = "offline_gain"
+"""Metric of a registered version: its relative gain over the champion that it was judged against."""
 
 Kind = Literal["nlg", "ranker", "nlu"]
 Metrics = Mapping[str, float]
@@ -115,6 +119,21 @@ def relative_gain(candidate: float, champion: float) -> float:
     return (candidate - champion) / abs(champion)
 
 
+def offline_gain(kind: str, candidate: Metrics, champion: Metrics) -> float | None:
+    """Return the relative gain that `decide` judged by, None where it was not measured."""
+    names = {
+        "nlg": ("score",),
+        "ranker": ("precision_at_5", "ndcg_at_5"),
+        "nlu": ("intent_accuracy",),
+    }
+    measured = [
+        relative_gain(candidate[name], champion[name])
+        for name in names.get(kind, ())
+        if _is_number(candidate.get(name)) and _is_number(champion.get(name))
+    ]
+    return max(measured, default=None)
+
+
 def _adapter(
     candidate: Metrics, champion: Metrics, limits: Release, difference: Differences
 ) -> Verdict:
@@ -158,6 +177,8 @@ def _ranker(
         for name in names
         for reason in _fallen(name, candidate, champion, limits.ranker_tolerance)
     ]
+    if not _missing(candidate, champion, ("auc_before",)):
+        fallen += _fallen("auc_before", candidate, champion, limits.ranker_memory_tolerance)
     if risen and not fallen:
         return _accepted(risen)
     return _refused([*(against if not risen else []), *fallen])

@@ -5,7 +5,7 @@ every process, independent between experiments, and a user who was in the candid
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -47,10 +47,15 @@ class Split:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """Every running split. A replica takes a table only where its `revision` is above the one that it holds."""
+    """Every running split. A replica takes a table only where its `revision` is above the one that it holds.
+
+    `defaults` names what answers without an experiment on layers whose versions are variants of the settings: the last
+    one that was promoted. Registered models need no entry, they have a pointer of their own.
+    """
 
     revision: int = 0
     splits: tuple[Split, ...] = ()
+    defaults: Mapping[Layer, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         layers = [split.layer for split in self.splits]
@@ -71,7 +76,7 @@ class Traffic:
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON that goes to the replicas."""
         splits = [{name: getattr(s, name) for name in _SPLIT_FIELDS} for s in self.splits]
-        return {"revision": self.revision, "splits": splits}
+        return {"revision": self.revision, "splits": splits, "defaults": dict(self.defaults)}
 
     @classmethod
     def parse(cls, found: Mapping[str, Any]) -> Self:
@@ -88,7 +93,11 @@ class Traffic:
                 f"traffic.splits must be a list of {list(_SPLIT_FIELDS)}, got {splits!r}",
                 field="splits",
             )
-        return cls(revision=int(found.get("revision", 0)), splits=tuple(Split(**s) for s in splits))
+        return cls(
+            revision=int(found.get("revision", 0)),
+            splits=tuple(Split(**s) for s in splits),
+            defaults=dict(found.get("defaults", {})),
+        )
 
 
 def bucket(salt: str, user_id: str) -> float:

@@ -2,10 +2,15 @@
 
 import functools
 
+from cluster.database import open_engine
 from cluster.jobs.commands import JobCommands
 from cluster.jobs.runs import Runs
 from cluster.jobs.sql_store import SqlStore
+from cluster.monitoring.sql_store import SqlAlertStore
+from cluster.ray_io.fleet import open_rollout_part
 from cluster.ray_io.runs import RayRuns
+from cluster.registry.models import ModelRegistry
+from cluster.rollout.part import RolloutPart
 from cluster.schedule.part import ScheduleCommands
 from naviyam.clock import SystemClock
 from naviyam.settings import Settings
@@ -32,6 +37,21 @@ class Control:
     def schedule(self) -> ScheduleCommands:
         """The verbs of the schedule."""
         return ScheduleCommands(settings=self.settings, store=self.store, clock=self.clock)
+
+    @functools.cached_property
+    def alerts(self) -> SqlAlertStore:
+        """What monitoring has raised."""
+        return SqlAlertStore(open_engine(self.settings))
+
+    @functools.cached_property
+    def rollouts(self) -> RolloutPart:
+        """Experiments and the replicas that they are carried to."""
+        return open_rollout_part(self.settings)
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The models."""
+        return self.rollouts.rollouts.registry
 
     @property
     def runs(self) -> Runs:

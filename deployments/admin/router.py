@@ -1,11 +1,8 @@
-"""The routes under /admin: the same verbs as the command line, one module for each subject, all behind the key.
-
-A new subject is one line below: experiments, traffic, models, alerts.
-"""
+"""The routes under /admin: the same verbs as the command line, one module for each subject, all behind the key."""
 
 from fastapi import APIRouter, Depends
 
-from deployments.admin import jobs, schedule
+from deployments.admin import alerts, experiments, jobs, models, schedule
 from deployments.admin.keys import load_or_create_admin_key, require_key
 from deployments.admin.open import Control
 from naviyam.settings import Settings
@@ -18,4 +15,7 @@ def admin_router(settings: Settings) -> APIRouter:
     control = Control(settings)
     router.include_router(jobs.routes(control))
     router.include_router(schedule.routes(control))
+    router.include_router(alerts.routes(control))
+    router.include_router(experiments.routes(control))
+    router.include_router(models.routes(control))
     return router

@@ -122,6 +122,7 @@ class Answers:
             exclude=ask.exclude_shop_ids,
             count=ask.top_k,
             trace=trace,
+            explore_seed=exploration_seed(ask.interaction_id),
         )
 
     async def _search(

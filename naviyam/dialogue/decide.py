@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from naviyam.arms import SERVING, Layer
 from naviyam.conversation import Turns
 from naviyam.dialogue.finder import Found
 from naviyam.feedback.events import DrawLog
@@ -49,6 +50,12 @@ class Spoken:
     opening: str = ""
     rejected: tuple[str, ...] = field(default_factory=tuple)
     adapter: str = ""
+    prompt: str = SERVING
+    """The variant it was written by."""
+
+    arm_errors: tuple[Layer, ...] = ()
+    """Layers of the writing whose candidate failed."""
+
     told: tuple[str, ...] = ()
     """The text as a model is to write it (`Written.told`)."""
 

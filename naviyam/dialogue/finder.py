@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from naviyam.arms import SERVING
 from naviyam.catalog.store import Catalog
+from naviyam.dialogue.armed import by_arm
 from naviyam.dialogue.ports import FunnelSource, Ranker, Retriever
 from naviyam.dialogue.present import Candidate, candidates_in_order
 from naviyam.dialogue.trace import Trace
@@ -35,6 +37,9 @@ class Found:
     log: CandidateLog | None
     relaxed: tuple[str, ...]
     ranked_by: str
+    ranker: str = "none"
+    retriever: str = SERVING
+    """Versions that answered: of the ranker, and the retriever's variant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +50,7 @@ class Finder:
     funnels: FunnelSource
     ranker: Ranker
     catalog: Catalog
+    arm_timeout_s: float = 1.0
 
     async def find(self, request: SearchRequest, trace: Trace) -> Found:
         """Return the ranked union of 5A and 5B.
@@ -54,10 +60,11 @@ class Finder:
             StaleVersionError: a part holds another version of the catalogue.
         """
         with trace.stage("candidates"):
-            retrieved, funnelled = await asyncio.gather(
-                _attempt("retrieve", self.retriever.retrieve(request), trace),
+            answered, funnelled = await asyncio.gather(
+                _attempt("retrieve", self._retrieve(request, trace), trace),
                 _attempt("funnels", self.funnels.gather(request), trace),
             )
+        retrieved, variant = (None, None) if answered is None else answered
         if retrieved is None and funnelled is None:
             raise SearchUnavailableError
         rows, rag, funnel = union(retrieved, funnelled)
@@ -76,8 +83,27 @@ class Finder:
             rag_scores=rag,
         )
         with trace.stage("rank"):
-            ranked = await _attempt("rank", self.ranker.rank(rank_request, top_k=len(rows)), trace)
-        return self._found(rank_request, ranked, relaxed)
+            ranked = await _attempt("rank", self._rank(rank_request, trace), trace)
+        return replace(self._found(rank_request, ranked, relaxed), retriever=variant or SERVING)
+
+    async def _retrieve(self, request: SearchRequest, trace: Trace) -> tuple[Retrieved, str | None]:
+        return await by_arm(
+            "retriever",
+            lambda variant: self.retriever.retrieve(replace(request, variant=variant)),
+            trace,
+            timeout_s=self.arm_timeout_s,
+        )
+
+    async def _rank(self, request: RankRequest, trace: Trace) -> Ranked:
+        ranked, _ = await by_arm(
+            "ranker",
+            lambda version: self.ranker.rank(
+                replace(request, ranker=version), top_k=len(request.rows)
+            ),
+            trace,
+            timeout_s=self.arm_timeout_s,
+        )
+        return ranked
 
     async def explain_nothing(self, request: SearchRequest, trace: Trace) -> tuple[str, ...]:
         """Return which wish to give up where nothing fits; nothing where that cannot be told."""
@@ -110,6 +136,7 @@ class Finder:
             log=log,
             relaxed=relaxed,
             ranked_by="wide_deep",
+            ranker=ranked.model_version,
         )
 
 

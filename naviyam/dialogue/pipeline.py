@@ -14,6 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
+from naviyam.arms import NO_ARMS, SERVING, candidate_of
 from naviyam.catalog.store import Catalog
 from naviyam.clock import Clock
 from naviyam.conversation import Turns
@@ -102,7 +103,9 @@ class Pipeline:
             funnels=ports.funnels,
             ranker=ports.ranker,
             catalog=world.catalog,
+            arm_timeout_s=settings.rollout.arm_timeout_s,
         )
+        self._adapter = settings.llm.adapter
         self._answers = Answers(world, finder, settings=settings)
 
     @property
@@ -122,6 +125,7 @@ class Pipeline:
                 self._profile(turn.user_id), self._memory(turn, trace)
             )
             rng = random.Random(seed_of(turn.interaction_id))
+            trace.arms = turn.arms if profile.consent else NO_ARMS
         with trace.stage("preprocess"):
             verdict = self._screen.judge(turn.message, turns.need_signs)
         with trace.stage("understand"):
@@ -139,7 +143,7 @@ class Pipeline:
         with trace.stage("respond"):
             kept = masked(decision.understanding, turn.message)
             await self._remember(turn, decision, turns, spoken, trace, verdict, kept)
-            versions = serving(self.versions, spoken)
+            versions = serving(self.versions, spoken, decision.found)
             heard = Heard(understanding=understanding, shown=len(turns.last_shown))
             now = self._clock.now()
             event = turn_event(turn, heard, decision, spoken, trace, versions, now, kept=kept)
@@ -164,6 +168,7 @@ class Pipeline:
         trace = Trace.start(self._clock, ask.received_s)
         with trace.stage("orchestrate"):
             profile = await self._asked(ask)
+            trace.arms = ask.arms if profile.consent else NO_ARMS
         with trace.stage("preprocess"):
             verdict = self._screen.judge(ask.query)
         with trace.stage("understand"):
@@ -174,7 +179,7 @@ class Pipeline:
             ask, understanding, verdict, profile=profile, trace=trace
         )
         with trace.stage("respond"):
-            versions = serving(self.versions, Spoken())
+            versions = serving(self.versions, Spoken(), decision.found)
             event = ask_event(ask, decision, trace, versions, self._clock.now())
             recorded = await self._record(event, profile, decision)
         explanations = [" · ".join(r.reasons) for r in decision.shown]
@@ -205,10 +210,17 @@ class Pipeline:
             spoken.text = spoken.opening = decision.text or replies.TROUBLE
             yield Delta(spoken.text)
             return
+        version = candidate_of(trace.arms, "adapter")
+        write = replace(
+            decision.write,
+            adapter=None if version is None else f"{self._adapter}@{version}",
+            variant=candidate_of(trace.arms, "prompt"),
+        )
         try:
-            async with aclosing(self._written(self._ports.writer, decision.write, spoken)) as said:
+            async with aclosing(self._written(self._ports.writer, write, spoken)) as said:
                 async for piece in said:
                     yield piece
+            trace.arm_errors += spoken.arm_errors
         except Exception:
             _logger.exception("writing %s failed", decision.write.request_id)
             trace.problems.append("writer_failed")
@@ -230,7 +242,8 @@ class Pipeline:
                     spoken.text, spoken.written_by = piece.text, piece.written_by
                     spoken.degraded_reason, spoken.opening = piece.degraded_reason, piece.opening
                     spoken.rejected, spoken.told = piece.rejected, piece.told
-                    spoken.adapter = piece.adapter
+                    spoken.adapter, spoken.prompt = piece.adapter, piece.variant or SERVING
+                    spoken.arm_errors = piece.arm_errors
 
     async def _profile(self, user_id: str) -> UserProfile:
         """Return what may be used of a user: without consent a nobody, whom no history knows."""

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from naviyam.arms import experiments_of, variants_of
 from naviyam.dialogue.decide import Decision, Spoken
+from naviyam.dialogue.finder import Found
 from naviyam.dialogue.masked import masked
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Ask, Turn
-from naviyam.feedback.events import InteractionEvent
+from naviyam.feedback.events import FailureEvent, InteractionEvent
 from naviyam.nlg.brief import WriteRequest
 from naviyam.request import RequestContext, Understanding
+from naviyam.safety.screen import OUTPUT_REASONS
 from naviyam.text.personal import mask
-
-VARIANTS: Mapping[str, str] = {"adapter": "stable", "ranker": "stable"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,14 @@ def metadata_of(
         "degraded": why is not None,
         "degraded_reason": why,
         "rejected": list(spoken.rejected),
-        "variant": "stable",
+        "variant": "candidate"
+        if any(a.name == "candidate" for a in trace.arms.values())
+        else "stable",
+        "experiments": {
+            layer: {"experiment": arm.experiment, "arm": arm.name, "version": arm.version}
+            for layer, arm in trace.arms.items()
+        },
+        "arm_errors": list(trace.arm_errors),
         "versions": dict(versions),
         "candidates": len(decision.found.candidates) if decision.found is not None else 0,
         "recorded": recorded,
@@ -56,17 +64,43 @@ def metadata_of(
     }
 
 
-def serving(versions: Mapping[str, str], spoken: Spoken) -> Mapping[str, str]:
-    """Return the versions of one answer. Adapters change while a process runs: the one that wrote is named, or none."""
+def serving(
+    versions: Mapping[str, str], spoken: Spoken, found: Found | None = None
+) -> Mapping[str, str]:
+    """Return the versions that one answer is from.
+
+    Adapters change while a process runs and a user's arm may have another ranker, variant or adapter: what answered is
+    named. Where no model wrote, the adapter is `none`.
+    """
     by_model = spoken.written_by in ("llm", "mixed")
     adapter = spoken.adapter or (versions.get("adapter", "none") if by_model else "none")
-    return {**versions, "adapter": adapter}
+    searched = {} if found is None else {"ranker": found.ranker, "retriever": found.retriever}
+    return {**versions, **searched, "adapter": adapter, "prompt": spoken.prompt}
 
 
 def degraded_reason(spoken: Spoken, trace: Trace) -> str | None:
     """Return why the answer is less than it should be, None if it is whole."""
     reasons = [*trace.problems, *([spoken.degraded_reason] if spoken.degraded_reason else [])]
     return ", ".join(dict.fromkeys(reasons)) or None
+
+
+def failure_event(
+    asked: Turn | Ask, code: str, versions: Mapping[str, str], *, now: datetime, seconds: float
+) -> FailureEvent:
+    """Return the record of a message or a call that got no answer after `seconds`."""
+    return FailureEvent(
+        interaction_id=asked.interaction_id,
+        time=now,
+        user_id=asked.user_id,
+        session_id=asked.session_id if isinstance(asked, Turn) else "",
+        route="chat" if isinstance(asked, Turn) else "recommendations",
+        error=code,
+        response_time_s=seconds,
+        versions=versions,
+        variants=variants_of(asked.arms),
+        experiments=experiments_of(asked.arms),
+        simulated=asked.context.simulated,
+    )
 
 
 def turn_event(
@@ -94,7 +128,9 @@ def turn_event(
         response=mask_response(spoken.text, decision),
         response_time_s=trace.elapsed_s(),
         versions=versions,
-        variants=VARIANTS,
+        variants=variants_of(trace.arms),
+        experiments=experiments_of(trace.arms),
+        arm_errors=tuple(trace.arm_errors),
         written_by=spoken.written_by,
         degraded=degraded_reason(spoken, trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
@@ -103,6 +139,7 @@ def turn_event(
         simulated=turn.context.simulated,
         said=None if private else _said(heard, turn.message),
         writing=None if private or decision.write is None else _writing(decision.write, spoken),
+        unsafe=tuple(name for name in OUTPUT_REASONS if name in spoken.rejected),
     )
 
 
@@ -123,10 +160,13 @@ def ask_event(
         response="",
         response_time_s=trace.elapsed_s(),
         versions=versions,
-        variants=VARIANTS,
+        variants=variants_of(trace.arms),
+        experiments=experiments_of(trace.arms),
+        arm_errors=tuple(trace.arm_errors),
         written_by="none",
         degraded=degraded_reason(Spoken(), trace) is not None,
         candidates=decision.found.log if decision.found is not None else None,
+        draw=decision.draw,
         context=_context(ask.context, decision),
         simulated=ask.context.simulated,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from naviyam.arms import Arms, Layer
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import STAGES
 
@@ -17,6 +18,11 @@ class Trace:
     stages_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
     parts_ms: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    arms: Arms = field(default_factory=dict)
+    """Of the user of this turn, none without consent."""
+
+    arm_errors: list[Layer] = field(default_factory=list)
+    """Layers whose arm could not answer, so that the stable one did."""
 
     @classmethod
     def start(cls, clock: Clock, received_s: float) -> "Trace":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from naviyam.arms import Arms
 from naviyam.recommendation import Recommendation
 from naviyam.request import Filters, RequestContext, Understanding, UserProfile
 
@@ -15,7 +16,10 @@ STAGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message. `user_id` is a pseudonym; `received_s` is the clock's monotonic time of its arrival."""
+    """One message. `user_id` is a pseudonym; `received_s` is the clock's monotonic time of its arrival.
+
+    `arms` are the user's; who agreed to nothing being kept is answered as if there were none.
+    """
 
     interaction_id: str
     user_id: str
@@ -23,6 +27,7 @@ class Turn:
     message: str
     context: RequestContext
     received_s: float
+    arms: Arms = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,7 @@ class Ask:
     profile: UserProfile | None = None
     top_k: int = 10
     exclude_shop_ids: tuple[str, ...] = ()
+    arms: Arms = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

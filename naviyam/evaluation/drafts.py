@@ -27,7 +27,7 @@ from naviyam.nlg.brief import (
 )
 from naviyam.nlg.fluency import impolite, unknown_pairs
 from naviyam.nlg.grounding import facts_of, named_shops, violations
-from naviyam.nlg.writer import split_sentences
+from naviyam.nlg.sentences import split_sentences
 from naviyam.safety.screen import screen_output
 from naviyam.settings import Evaluation
 

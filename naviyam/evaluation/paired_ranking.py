@@ -1,7 +1,9 @@
 """Two rankers on the same held-out choices: every metric of `ranking`, and of each difference a paired interval by user.
 
 One list is one user's: all that was shown to the user in the held-out time, in the order of the scores; relevant is what
-the user chose; in NDCG a choice counts one over the chance that its place was looked at. Answers hold three shops, so that within one answer precision@5 and recall@10 could not differ.
+the user chose. In precision, recall and NDCG a choice counts one over the chance that its place was looked at, and so does
+who made it (Joachims, Swaminathan and Schnabel 2017). Answers hold three shops, so that within one answer precision@5 and
+recall@10 could not differ.
 numpy only; scores come in, no model.
 """
 
@@ -34,7 +36,12 @@ class Choices:
     kind: npt.NDArray[np.integer[Any]]
     catalog_size: int
     gain: F64 | None = None
-    """What a choice is worth in NDCG: one over the chance that it was looked at; None: 1."""
+    """What a choice is worth: one over the chance that it was looked at; None: 1."""
+
+    @property
+    def gains(self) -> F64:
+        """What each row is worth if it was chosen."""
+        return np.ones(len(self.relevant)) if self.gain is None else self.gain
 
     def __post_init__(self) -> None:
         if not self.relevant.any() or self.relevant.all():
@@ -74,30 +81,48 @@ def compare(
     )
 
 
-def ndcg_by_user(scores: F64, choices: Choices) -> tuple[F64, npt.NDArray[np.bool_]]:
-    """Return NDCG@5 of every user in the order of `np.unique(user)`, and which have something relevant."""
+def ndcg_by_user(scores: F64, choices: Choices) -> tuple[F64, F64]:
+    """Return NDCG@5 of every user in the order of `np.unique(user)`, and what each counts: 0 where nothing is relevant."""
     lists = ranking.put_in_order(scores, choices.relevant, choices.user)
-    return _ndcg(lists, choices), lists.total_relevant > 0
+    return _ndcg(lists, choices), _worth(lists, choices)
 
 
 def _ndcg(lists: ranking.RankedLists, choices: Choices) -> F64:
-    if choices.gain is None:
-        return np.asarray(ranking.ndcg_values(lists, 5), np.float64)
-    ideal = ranking.put_in_order(choices.gain * choices.relevant, choices.relevant, choices.user)
-    return np.asarray(ranking.weighted_ndcg_values(lists, ideal, choices.gain, 5), np.float64)
+    gains = choices.gains
+    ideal = ranking.put_in_order(gains * choices.relevant, choices.relevant, choices.user)
+    return np.asarray(ranking.weighted_ndcg_values(lists, ideal, gains, 5), np.float64)
+
+
+def _worth(lists: ranking.RankedLists, choices: Choices) -> F64:
+    """Return what every user counts: the mean worth of their choices.
+
+    Somebody whose one choice stood where one in five looks stands for five: four others would have chosen the same had
+    they looked. Counting users alike would let the order that served win by having served.
+    """
+    total = _gained(lists, choices, len(choices.relevant))
+    return total / np.maximum(lists.total_relevant, 1)
+
+
+def _gained(lists: ranking.RankedLists, choices: Choices, k: int) -> F64:
+    """Return the worth of what was chosen among the first `k` of every user."""
+    counted = lists.relevant & (lists.position < k)
+    worth = choices.gains[lists.row[counted]]
+    return np.asarray(
+        np.bincount(lists.group[counted], worth, len(lists.total_relevant)), np.float64
+    )
 
 
 def _replicates(scores: F64, choices: Choices, drawn: Resample) -> dict[str, F64]:
     """Return each metric on each drawn sample."""
     lists = ranking.put_in_order(scores, choices.relevant, choices.user)
     by_user = Resample(counts=drawn.counts, index=np.arange(drawn.counts.shape[1]))
-    chose = lists.total_relevant > 0
+    worth = _worth(lists, choices)
     total = np.maximum(lists.total_relevant, 1)
     diversity, has_pair = ranking.diversity_values(lists, choices.kind, 5)
     return {
-        "precision_at_5": by_user.means(_floats(ranking.hits(lists, 5) / 5), chose),
-        "recall_at_10": by_user.means(_floats(ranking.hits(lists, 10) / total), chose),
-        "ndcg_at_5": by_user.means(_ndcg(lists, choices), chose),
+        "precision_at_5": by_user.ratio(_gained(lists, choices, 5) / 5, worth),
+        "recall_at_10": by_user.ratio(_gained(lists, choices, 10) / total, worth),
+        "ndcg_at_5": by_user.ratio(_ndcg(lists, choices) * worth, worth),
         "auc": _auc(scores, choices.relevant, drawn),
         "calibration_error": _calibration(scores, choices.relevant, drawn),
         "diversity_at_5": by_user.means(_floats(diversity), has_pair),

@@ -1,4 +1,4 @@
-"""The records of spec 3: one interaction per answer, one feedback per click, order, favourite or rating.
+"""The records of spec 3: one interaction per answer or failed request, one feedback per click, order, favourite or rating.
 
 Builds plain JSON values; texts are masked and ids are pseudonyms before they come in. No I/O.
 """
@@ -77,6 +77,15 @@ class InteractionEvent:
     writing: Mapping[str, Any] | None = None
     """What the writer was told beyond understanding and shops, and the sentences over slots that it wrote."""
 
+    experiments: Mapping[str, str] = field(default_factory=dict)
+    """By layer, where one runs and the user is in it."""
+
+    arm_errors: tuple[str, ...] = ()
+    """The layers whose arm could not answer, so that the stable one did."""
+
+    unsafe: tuple[str, ...] = ()
+    """What the output screen stopped, by name."""
+
     def to_record(self) -> dict[str, Any]:
         """Return the JSON record of the log; features are kept for the shown shops and those they were drawn from."""
         record = {
@@ -99,11 +108,50 @@ class InteractionEvent:
             **_marked(self.simulated),
             **({} if self.said is None else {"said": dict(self.said)}),
             **({} if self.writing is None else {"writing": dict(self.writing)}),
+            **({"experiments": dict(self.experiments)} if self.experiments else {}),
+            **({"arm_errors": list(self.arm_errors)} if self.arm_errors else {}),
+            **({"unsafe": list(self.unsafe)} if self.unsafe else {}),
         }
         if self.draw is not None:
             shown = {r.shop_id for r in self.shown}
             record["exploration"] = _exploration(self.draw, shown, self.candidates)
         return record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureEvent:
+    """A request that was fit to be answered and was not. It holds no text and shows nothing; `error` is a stable code."""
+
+    interaction_id: str
+    time: datetime
+    user_id: str
+    session_id: str
+    route: str
+    error: str
+    response_time_s: float
+    versions: Mapping[str, str]
+    variants: Mapping[str, str]
+    experiments: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the JSON record of the log."""
+        return {
+            "interaction_id": self.interaction_id,
+            "recorded_at": self.time.isoformat(),
+            "user_id": self.user_id,
+            "session_id": self.session_id,
+            "route": self.route,
+            "error": self.error,
+            "shown": [],
+            "response_time_s": round(self.response_time_s, 4),
+            "written_by": "none",
+            "degraded": True,
+            "versions": dict(self.versions),
+            "variants": dict(self.variants),
+            **({"experiments": dict(self.experiments)} if self.experiments else {}),
+            **_marked(self.simulated),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

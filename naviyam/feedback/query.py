@@ -6,6 +6,7 @@ columns of `schema.SCHEMAS`, then `dt` and `hour` of its partition. Times are in
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import duckdb
@@ -14,7 +15,7 @@ import pyarrow as pa
 from naviyam.errors import ConflictError, InputError
 from naviyam.feedback.reader import read_tombstones
 from naviyam.feedback.schema import KEY_FIELD, SCHEMAS, SEGMENT, TABLES, to_table
-from naviyam.feedback.store import EventStore
+from naviyam.feedback.store import EventStore, Hour
 
 _T = TypeVar("_T")
 Views = duckdb.DuckDBPyConnection
@@ -60,10 +61,11 @@ def query(store: EventStore, sql: str, *, limit: int) -> Answer:
     )
 
 
-def reading(store: EventStore, work: Callable[[Views], _T]) -> _T:
+def reading(store: EventStore, work: Callable[[Views], _T], *, since: datetime | None = None) -> _T:
     """Return what `work` makes of the views; it asks as often as it likes, joins tables that it registers, and sees one state.
 
-    `work` is called again where compaction replaced a file under it, so that it must not act outside.
+    `work` is called again where compaction replaced a file under it, so that it must not act outside. Files of hours that
+    ended before `since` are not opened, so that a question about the last hour costs the same however old the log is.
 
     Raises:
         InputError, ConflictError: as `query`.
@@ -71,7 +73,7 @@ def reading(store: EventStore, work: Callable[[Views], _T]) -> _T:
     for _ in range(_ATTEMPTS):
         try:
             with duckdb.connect(":memory:") as connection:
-                _make_views(connection, store)
+                _make_views(connection, store, since)
                 return work(connection)
         except FileNotFoundError:
             continue
@@ -94,7 +96,9 @@ def _check(sql: str) -> None:
         )
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, store: EventStore) -> None:
+def _make_views(
+    connection: duckdb.DuckDBPyConnection, store: EventStore, since: datetime | None
+) -> None:
     forgotten = read_tombstones(store)
     connection.register(
         "_forgotten",
@@ -106,12 +110,14 @@ def _make_views(connection: duckdb.DuckDBPyConnection, store: EventStore) -> Non
         ),
     )
     for kind in TABLES:
-        _make_view(connection, store, kind)
+        _make_view(connection, store, kind, since)
     for statement in _LOCK_DOWN:
         connection.execute(statement)
 
 
-def _make_view(connection: duckdb.DuckDBPyConnection, store: EventStore, kind: str) -> None:
+def _make_view(
+    connection: duckdb.DuckDBPyConnection, store: EventStore, kind: str, since: datetime | None
+) -> None:
     """Define one view. Segments are read before Parquet is listed, so nothing falls between them."""
     records: list[dict[str, Any]] = []
     stems: list[str] = []
@@ -126,7 +132,9 @@ def _make_view(connection: duckdb.DuckDBPyConnection, store: EventStore, kind: s
         stems += [stem] * len(segment.records)
     connection.register(f"_open_{kind}", to_table(kind, records, stems))
     connection.register(f"_read_{kind}", pa.table({SEGMENT: pa.array(sorted(read), pa.string())}))
-    parts = [part for found in store.parts(kind).values() for part in store.living(found)]
+    first = None if since is None else Hour.of(since)
+    hours = store.parts(kind).items()
+    parts = [p for h, found in hours if first is None or h >= first for p in store.living(found)]
     sources = f"SELECT * FROM _open_{kind}"
     if parts:
         connection.register(f"_parquet_{kind}", store.dataset(kind, parts))

@@ -3,6 +3,11 @@
 A new version only adds top-level columns; what exists never changes its type. So an older file or line reads with
 null in what it did not know, and one from a newer version keeps in `extra` what this one does not know. Absent and
 null are the same.
+
+An interaction whose `error` is set was a request that got no answer: it shows nothing, holds no text, and counts only
+where errors are counted. `variants` names the arm of every layer, `experiments` the experiment of those that have one,
+`arm_errors` the layers whose arm could not answer, so that the stable one did (`versions` names what answered), `unsafe`
+what the output screen stopped.
 """
 
 import json
@@ -13,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 KEY_FIELD = "idempotency_key"
 """The record's field that makes it unique (its writer scopes it to a user); without it nothing is a duplicate."""
 
@@ -32,6 +37,7 @@ _EXTRA = "extra"
 _SLICE_ROWS = 2_000
 _TIME = pa.timestamp("us", tz="UTC")
 _NAMES = pa.map_(pa.string(), pa.string())
+_WORDS = pa.list_(pa.string())
 _JSON = {b"json": b"1"}
 """Marks a column or member of mixed content that is kept as JSON text."""
 
@@ -94,6 +100,10 @@ SCHEMAS: Mapping[str, pa.Schema] = {
             ("simulated", pa.bool_()),
             _json("said"),
             _json("writing"),
+            ("experiments", _NAMES),
+            ("arm_errors", _WORDS),
+            ("error", pa.string()),
+            ("unsafe", _WORDS),
             (_EXTRA, pa.string()),
             (SEGMENT, pa.string()),
         ]

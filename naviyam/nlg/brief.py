@@ -61,6 +61,11 @@ class WriteRequest:
     seed: int = 0
     place_known: bool = True
     adapter: str | None = None
+    """`name@version` of a candidate; None writes with what serves."""
+
+    variant: str | None = None
+    """Of `writing.variants`; None writes as it serves."""
+
     request_id: str = ""
 
     @property

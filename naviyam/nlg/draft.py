@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from naviyam.arms import Layer
 from naviyam.nlg.brief import MAX_SHOWN, WriteRequest, realise
+from naviyam.nlg.generator import ArmFailed, ServedBy
 from naviyam.nlg.grounding import Facts, named_shops
 from naviyam.nlg.wording import said
+from naviyam.settings import Writing
 from naviyam.text.easy import friendly
 
 By = Literal["llm", "template", "notice"]
@@ -32,6 +35,9 @@ class Draft:
     values: Mapping[str, str]
     parts: list[Sentence]
     named: set[int]
+    settings: Writing
+    """As they are for this answer, the prompt's arm included."""
+
     current: int | None = None
     emoji_left: int = 2
     listing: bool = False
@@ -40,8 +46,19 @@ class Draft:
 
     adapter: str = ""
     """Which adapter writes, once that is known."""
+    variant: str | None = None
+    arm_errors: list[Layer] = field(default_factory=list)
+    """Layers whose candidate failed."""
+
     told: list[str] = field(default_factory=list)
     """The sentences as a model is to write them, slots open, without notices: what a later model may learn from."""
+
+    def note(self, news: ServedBy | ArmFailed) -> None:
+        """Keep what a generator tells beside the text."""
+        if isinstance(news, ArmFailed):
+            self.arm_errors.append(news.layer)
+        else:
+            self.adapter = news.adapter
 
     def said(self, sentence: str) -> str:
         """Return a sentence as it is said here and now."""

@@ -6,13 +6,12 @@ needs 2.5 tokens for a Korean syllable has little to read.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from naviyam.nlg import style
 from naviyam.nlg.brief import MAX_SHOWN, MAX_WALK_MINUTES, Situation, WriteRequest, slot_values, won
 from naviyam.request import Emotion, Intent
+from naviyam.settings import Layout
 
-Layout = Literal["compact", "instructed"]
 END = "<|im_end|>"
 _MAX_QUESTION = 80
 _NEAR_MINUTES = 15

@@ -7,15 +7,16 @@ is said by fixed notices.
 """
 
 import asyncio
+import logging
 import random
-import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
+from naviyam.arms import Layer
 from naviyam.clock import Clock
-from naviyam.errors import DeadlineError, NaviyamError, OverloadedError
+from naviyam.errors import DeadlineError, NaviyamError, NotFoundError, OverloadedError
 from naviyam.nlg import style
 from naviyam.nlg.brief import (
     MAX_SHOWN,
@@ -28,7 +29,7 @@ from naviyam.nlg.brief import (
 )
 from naviyam.nlg.draft import Draft, Sentence
 from naviyam.nlg.fluency import impolite, unknown_pairs
-from naviyam.nlg.generator import Generator, ServedBy
+from naviyam.nlg.generator import Generator, Piece, closing
 from naviyam.nlg.grounding import facts_of, named_shops, violations
 from naviyam.nlg.notices import (
     after_shop,
@@ -38,11 +39,13 @@ from naviyam.nlg.notices import (
     before_text,
     card_answer,
 )
-from naviyam.nlg.prompt import Layout, build_prompt
+from naviyam.nlg.prompt import build_prompt
+from naviyam.nlg.sentences import has_ended, split_sentences
 from naviyam.nlg.template import compose_from, ending, opening
 from naviyam.nlg.wording import off_theme
 from naviyam.settings import Writing
 
+_logger = logging.getLogger(__name__)
 _MAY_BE_LEFT_OUT = {
     "repeated", "fluency", "off_theme", "open", "meal_card", "good_influence", "cheap", "near", "saved", "price_known", "impolite",
 }  # fmt: skip
@@ -51,11 +54,6 @@ _MAY_BE_LEFT_OUT = {
 _LISTING = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 
 WrittenBy = Literal["llm", "template", "mixed"]
-_PICTURE = "\U0001f300-\U0001faff\u2600-\u27bf\ufe0f\u200d"
-_COMPLETE = re.compile(
-    rf"\s*(.*?[.!?~\n]+(?!\d)(?:\s*[{_PICTURE}])*)(?=\s*[^\s{_PICTURE}.!?~])", re.DOTALL
-)
-_ENDED = re.compile(rf"[.!?~요죠][\s{_PICTURE}]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +69,10 @@ class Written:
     opening: str = ""
     adapter: str = ""
     """What wrote, where the generator told it."""
+    variant: str | None = None
+    """Of `writing.variants`, where it was written by one."""
+    arm_errors: tuple[Layer, ...] = ()
+    """Layers whose candidate failed, so that what serves wrote."""
     told: tuple[str, ...] = ()
     """The answer as a model is to write it: sentences over slots, without notices."""
 
@@ -78,18 +80,10 @@ class Written:
 class Writer:
     """Writes answers. Without a generator every answer comes from the template."""
 
-    def __init__(
-        self,
-        settings: Writing,
-        generator: Generator | None,
-        clock: Clock,
-        *,
-        layout: Layout = "compact",
-    ) -> None:
+    def __init__(self, settings: Writing, generator: Generator | None, clock: Clock) -> None:
         self._settings = settings
         self._generator = generator
         self._clock = clock
-        self._layout: Layout = layout
 
     async def write(self, request: WriteRequest) -> AsyncGenerator[Sentence | Written]:
         """Yield sentences as they are ready and a `Written` at the end. Closing it cancels the model's work."""
@@ -99,8 +93,9 @@ class Writer:
             values=spoken_values(request),
             parts=[],
             named=set(),
-            emoji_left=self._settings.max_emoji,
+            settings=self._settings,
         )
+        self._choose_arms(draft)
         for text in before_text(request):
             yield draft.add(text, "notice")
         if answers_card_first(request):
@@ -110,11 +105,8 @@ class Writer:
         reason: str | None = "llm_disabled" if self._generator is None else None
         if self._generator is not None:
             try:
-                async with aclosing(self._model_sentences(request)) as sentences:
+                async with aclosing(self._model_sentences(draft)) as sentences:
                     async for written in sentences:
-                        if isinstance(written, ServedBy):
-                            draft.adapter = written.adapter
-                            continue
                         slotted = draft.said(written)
                         faults = self._faults(written, slotted, draft)
                         if faults:
@@ -143,6 +135,19 @@ class Writer:
         if (question := self._ending(draft)) is not None:
             yield draft.add(question, "notice")
         yield self._written(draft, reason, rejected)
+
+    def _choose_arms(self, draft: Draft) -> None:
+        """Settle how this answer is written; an arm that cannot be had is noted and what serves writes."""
+        request = draft.request
+        try:
+            draft.settings = self._settings.varied(request.variant)
+            draft.variant = request.variant
+        except NotFoundError as e:
+            _logger.warning("prompt %s failed: %s", request.variant, e)
+            draft.arm_errors.append("prompt")
+        if request.adapter is not None and self._generator is None:
+            draft.arm_errors.append("adapter")
+        draft.emoji_left = draft.settings.max_emoji
 
     def _say(self, written: str, slotted: str, draft: Draft) -> list[Sentence]:
         """Add a checked sentence of the model, and the notices its shop calls for."""
@@ -177,7 +182,7 @@ class Writer:
         faults = violations(text, slotted, draft.facts, current=draft.current)
         if not faults and impolite(text):
             faults = ("impolite",)
-        if faults or self._layout != "compact":
+        if faults or draft.settings.layout != "compact":
             return faults
         if unknown_pairs(written):
             return ("fluency",)
@@ -231,25 +236,23 @@ class Writer:
             rejected=tuple(rejected),
             opening=draft.opening,
             adapter=draft.adapter,
+            variant=draft.variant,
+            arm_errors=tuple(draft.arm_errors),
             told=tuple(draft.told),
         )
 
-    async def _model_sentences(self, request: WriteRequest) -> AsyncGenerator[str | ServedBy]:
-        """Yield the model's sentences, still with slots, as soon as each is complete, and who writes them.
+    async def _model_sentences(self, draft: Draft) -> AsyncGenerator[str]:
+        """Yield the model's sentences, still with slots, as soon as each is complete; note who writes them.
 
         Raises:
             DeadlineError: the first or the last token came too late.
         """
-        assert self._generator is not None
-        prompt = build_prompt(request, self._layout)
         started = self._clock.monotonic_s()
         limit_s = self._settings.first_token_timeout_s
         buffer = ""
-        stream = self._generator.stream(
-            prompt, adapter=request.adapter, request_id=request.request_id
-        )
+        stream = self._stream(draft)
         iterator = aiter(stream)
-        try:
+        async with closing(stream):
             while True:
                 left_s = limit_s - (self._clock.monotonic_s() - started)
                 if left_s <= 0:
@@ -258,33 +261,26 @@ class Writer:
                     delta = await asyncio.wait_for(anext(iterator), left_s)
                 except StopAsyncIteration:
                     break
-                if isinstance(delta, ServedBy):
-                    yield delta
+                if not isinstance(delta, str):
+                    draft.note(delta)
                     continue
                 limit_s = self._settings.total_timeout_s
                 buffer += delta
                 *complete, buffer = split_sentences(buffer)
                 for sentence in complete:
                     yield sentence
-        finally:
-            close = getattr(stream, "aclose", None)
-            if close is not None:
-                await close()
-        if _ENDED.search(buffer):
+        if has_ended(buffer):
             yield buffer.strip()
 
-
-def split_sentences(text: str) -> list[str]:
-    """Split at sentence ends, an emoji staying with the sentence before it; the last item is the open rest.
-
-    >>> split_sentences("치킨 좋죠! 🍗 @1은 $1이에요. 어디")
-    ['치킨 좋죠! 🍗', '@1은 $1이에요.', ' 어디']
-    >>> split_sentences("좋아요!")
-    ['좋아요!']
-    """
-    done: list[str] = []
-    at = 0
-    while match := _COMPLETE.match(text, at):
-        done.append(match[1].strip())
-        at = match.end()
-    return [*[d for d in done if d], text[at:]]
+    def _stream(self, draft: Draft) -> AsyncIterator[Piece]:
+        assert self._generator is not None
+        request, more = draft.request, {}
+        if draft.variant is not None:
+            sampling = self._settings.variants[draft.variant].sampling()
+            more = {"overrides": sampling} if sampling else {}
+        return self._generator.stream(
+            build_prompt(request, draft.settings.layout),
+            adapter=request.adapter,
+            request_id=request.request_id,
+            **more,
+        )

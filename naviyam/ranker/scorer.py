@@ -33,7 +33,13 @@ class WideDeepScorer:
     """
 
     def __init__(
-        self, artifact: Artifact, *, catalog: Catalog, behavior: Behavior, encoder: Encoder
+        self,
+        artifact: Artifact,
+        *,
+        catalog: Catalog,
+        behavior: Behavior,
+        encoder: Encoder,
+        version: str | None = None,
     ) -> None:
         if (encoder.name, encoder.dimension) != (
             artifact.card.encoder,
@@ -44,7 +50,7 @@ class WideDeepScorer:
                 f"({artifact.card.encoder_dimension}), this service runs {encoder.name} "
                 f"({encoder.dimension}); train the ranker again"
             )
-        self.version = artifact.card.version
+        self.version = version or artifact.card.version
         self._artifact, self._catalog, self._encoder = artifact, catalog, encoder
         self._row_of_user = behavior.row_of_user
         self._gatherer = Gatherer(catalog, History(behavior, catalog), artifact.tables)
@@ -54,12 +60,18 @@ class WideDeepScorer:
 
     @classmethod
     def load(cls, folder: Path, *, catalog: Catalog, behavior: Behavior, encoder: Encoder) -> Self:
-        """Read a model's folder.
+        """Read a model's folder; its name is the version, as registry and pointer have it.
 
         Raises:
             ArtifactError: the folder is truncated, foreign, or trained on other features or another encoder.
         """
-        return cls(load_artifact(folder), catalog=catalog, behavior=behavior, encoder=encoder)
+        return cls(
+            load_artifact(folder),
+            catalog=catalog,
+            behavior=behavior,
+            encoder=encoder,
+            version=folder.name,
+        )
 
     def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
         """Score every candidate and order the best `top_k`.

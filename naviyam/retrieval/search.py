@@ -16,7 +16,7 @@ from naviyam.retrieval.fusion import stretched
 from naviyam.retrieval.index import Index
 from naviyam.retrieval.scope import Scope, Scoper, shared_scoper
 from naviyam.search import Retrieved, SearchRequest
-from naviyam.settings import Settings
+from naviyam.settings import Retrieval, Settings
 
 _DEPTH = 5
 """Each list brings so many times the rows asked for."""
@@ -44,6 +44,10 @@ class HybridRetriever:
             )
         self._catalog, self._index, self._encoder = catalog, index, encoder
         self._settings = settings
+        held = settings.retrieval
+        self._weights: dict[str | None, Retrieval] = {
+            name: held.varied(name) for name in (None, *held.variants)
+        }
         self._scoper = scoper or shared_scoper(catalog, settings.places)
 
     def search(self, request: SearchRequest) -> Retrieved:
@@ -51,6 +55,7 @@ class HybridRetriever:
 
         Raises:
             StaleVersionError: the request is of another version of the catalogue.
+            NotFoundError: it asks for a variant that the settings do not have.
         """
         scope = self._scoper.scope(request)
         pool = _pool(scope, request.top_k)
@@ -86,11 +91,13 @@ class HybridRetriever:
         self, request: SearchRequest, scope: Scope, pool: npt.NDArray[np.int32]
     ) -> npt.NDArray[np.float64]:
         """Return the weighted mean in 0..1 of words, meaning and nearness, as far as each is known."""
-        settings = self._settings.retrieval
+        settings = self._weights.get(request.variant) or self._settings.retrieval.varied(
+            request.variant
+        )
         total, weight = np.zeros(len(pool)), 0.0
         text = _text(request)
         if text and len(pool):
-            total += self._said(text, pool, _DEPTH * request.top_k)
+            total += self._said(text, pool, _DEPTH * request.top_k, settings)
             weight += settings.lexical_weight + settings.dense_weight
         if scope.distance_m is not None:
             near = _HALF_NEAR_M / (_HALF_NEAR_M + scope.distance_m[pool])
@@ -98,9 +105,11 @@ class HybridRetriever:
             weight += settings.near_weight
         return total / weight if weight else total
 
-    def _said(self, text: str, pool: npt.NDArray[np.int32], depth: int) -> npt.NDArray[np.float64]:
+    def _said(
+        self, text: str, pool: npt.NDArray[np.int32], depth: int, settings: Retrieval
+    ) -> npt.NDArray[np.float64]:
         """Return what each row of `pool` earns by words and meaning; meaning only among the `depth` best of each."""
-        settings, index = self._settings.retrieval, self._index
+        index = self._index
         asked = index.lexical.read(text)
         words = index.lexical.scores(asked)[pool].astype(np.float64)
         vector = self._encoder.encode_queries([asked.sentence])[0]

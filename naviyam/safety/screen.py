@@ -159,6 +159,12 @@ def _as_read(cleaned: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((cleaned, joined(cleaned))))
 
 
+OUTPUT_REASONS = (
+    "stigma", "alcohol", "profanity", "sexual", "violence", "adult_only", "promise", "machine_talk",
+)  # fmt: skip
+"""What `screen_output` stops."""
+
+
 def screen_output(text: str) -> tuple[str, ...]:
     """Return why a text must not be shown to a child, by name; empty when it may be.
 
@@ -167,14 +173,14 @@ def screen_output(text: str) -> tuple[str, ...]:
     """
     cleaned = normalise(text).text
     rude, sexual, violent = offences(cleaned)
-    reasons = (
-        ("stigma", any(word in cleaned for word in STIGMA_WORDS)),
-        ("alcohol", mentions_alcohol(cleaned)),
-        ("profanity", rude),
-        ("sexual", sexual),
-        ("violence", violent),
-        ("adult_only", rules.ADULT_ONLY.search(cleaned) is not None),
-        ("promise", rules.PROMISES.search(cleaned) is not None),
-        ("machine_talk", "언어 모델" in cleaned or "인공지능으로서" in cleaned),
+    fires = (
+        any(word in cleaned for word in STIGMA_WORDS),
+        mentions_alcohol(cleaned),
+        rude,
+        sexual,
+        violent,
+        rules.ADULT_ONLY.search(cleaned) is not None,
+        rules.PROMISES.search(cleaned) is not None,
+        "언어 모델" in cleaned or "인공지능으로서" in cleaned,
     )
-    return tuple(name for name, fires in reasons if fires)
+    return tuple(name for name, stops in zip(OUTPUT_REASONS, fires, strict=True) if stops)

@@ -13,7 +13,16 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from naviyam.errors import ConfigError
-from naviyam.settings.answering import Funnel, Nlu, Ranker, Retrieval, Writing
+from naviyam.settings.answering import (
+    Funnel,
+    Layout,
+    Nlu,
+    Ranker,
+    Retrieval,
+    RetrievalVariant,
+    Writing,
+    WritingVariant,
+)
 from naviyam.settings.control import (
     Admin,
     Jobs,
@@ -46,6 +55,7 @@ __all__ = [
     "Funnel",
     "Jobs",
     "LanguageModel",
+    "Layout",
     "Learning",
     "LoraStage",
     "LoraTuning",
@@ -60,6 +70,7 @@ __all__ = [
     "Release",
     "ResourceGate",
     "Retrieval",
+    "RetrievalVariant",
     "Rollout",
     "RolloutStep",
     "Safety",
@@ -69,6 +80,7 @@ __all__ = [
     "Settings",
     "Writing",
     "WritingEvaluation",
+    "WritingVariant",
 ]
 
 

@@ -1,8 +1,14 @@
 """How a message is understood, searched for, ranked and written."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
 
+from pydantic import Field, StringConstraints
+
+from naviyam.errors import NotFoundError
 from naviyam.settings.section import Section
+
+Layout = Literal["compact", "instructed"]
 
 
 class Nlu(Section):
@@ -29,6 +35,17 @@ class Nlu(Section):
     llm_pause_s: float = Field(10.0, ge=0)
     llm_filters: bool = False
     """True takes filters from the language model too, where the words for them stand in the message."""
+
+
+VariantName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class RetrievalVariant(Section):
+    """Other shares for the users of an experiment; what is not given stays as it serves."""
+
+    lexical_weight: float | None = Field(None, ge=0)
+    dense_weight: float | None = Field(None, ge=0)
+    near_weight: float | None = Field(None, ge=0)
 
 
 class Retrieval(Section):
@@ -68,6 +85,17 @@ class Retrieval(Section):
     hnsw_search: int = Field(512, ge=4)
     """Candidates that an unfiltered walk of the graph keeps; with a filter, more by the share it leaves."""
 
+    variants: Mapping[VariantName, RetrievalVariant] = {}
+    """What an experiment on the layer `retriever` may try, by name."""
+
+    def varied(self, name: str | None) -> "Retrieval":
+        """Return the section as a variant has it, itself for None.
+
+        Raises:
+            NotFoundError: there is no such variant.
+        """
+        return _varied(self, name, "retrieval.variants")
+
 
 class Funnel(Section):
     """The four funnels' sizes and the popularity formula (spec 2, 5B)."""
@@ -98,8 +126,31 @@ class Ranker(Section):
     """Of the Plackett-Luce draw, in units of the score (0..1): a shop scored this much higher is e times as likely."""
 
 
+class WritingVariant(Section):
+    """How the users of an experiment are written to; what is not given stays as it serves.
+
+    What may differ without training: how tokens are drawn, how many emoji are left, and, for a base that follows
+    instructions, the layout of the prompt. The small base knows the layout alone that its adapter was trained on, and
+    what it is told (slots, themes, flags) is part of that.
+    """
+
+    layout: Layout | None = None
+    temperature: float | None = Field(None, ge=0)
+    top_k: int | None = Field(None, ge=0)
+    top_p: float | None = Field(None, gt=0, le=1)
+    max_tokens: int | None = Field(None, ge=16)
+    max_emoji: int | None = Field(None, ge=0)
+
+    def sampling(self) -> dict[str, float | int]:
+        """Return what the engine is told beside the prompt."""
+        return self.model_dump(exclude_none=True, exclude={"layout", "max_emoji"})
+
+
 class Writing(Section):
     """Stage 7."""
+
+    layout: Layout = "compact"
+    """`compact` for the small base that was trained on it, `instructed` for one that follows instructions."""
 
     temperature: float = Field(0.7, ge=0)
     top_k: int = Field(20, ge=0)
@@ -110,3 +161,26 @@ class Writing(Section):
     first_token_timeout_s: float = 3.0
     total_timeout_s: float = 8.0
     max_emoji: int = 2
+
+    variants: Mapping[VariantName, WritingVariant] = {}
+    """What an experiment on the layer `prompt` may try, by name."""
+
+    def varied(self, name: str | None) -> "Writing":
+        """Return the section as a variant has it, itself for None.
+
+        Raises:
+            NotFoundError: there is no such variant.
+        """
+        return _varied(self, name, "writing.variants")
+
+
+_Varied = TypeVar("_Varied", Retrieval, Writing)
+
+
+def _varied(section: _Varied, name: str | None, key: str) -> _Varied:
+    if name is None:
+        return section
+    if name not in section.variants:
+        known = ", ".join(sorted(section.variants)) or "none"
+        raise NotFoundError(f"no variant {name!r}; {key} has: {known}")
+    return section.model_copy(update=section.variants[name].model_dump(exclude_none=True))

@@ -84,6 +84,9 @@ class Rollout(Section):
     outcome_window_s: float = Field(6 * 3600.0, ge=0)
     """A user counts once, with what they did in this time after their first answer in the experiment."""
 
+    watch_s: float = Field(24 * 3600.0, ge=0)
+    """How long after its promotion a version is still blamed for an alarm of the whole service, and rolled back."""
+
     max_days: float = Field(14.0, gt=0)
     """After which an undecided experiment ends as inconclusive, with the stable arm serving."""
 
@@ -96,6 +99,9 @@ class Rollout(Section):
 
     max_unsafe_rate: float = Field(0.01, ge=0, le=1)
     """Share of the candidate's answers in which the output screen stopped something, above the stable arm's."""
+
+    arm_timeout_s: float = Field(1.0, gt=0)
+    """After which a candidate that has not answered (a text: begun) is an error of its arm, and what serves answers."""
 
     srm_alpha: float = Field(0.001, gt=0, lt=0.5)
     """Of the sample-ratio test; an experiment whose split is not what was asked for is paused."""

@@ -1,5 +1,7 @@
 """From the event log to a released version: data sets, evaluation, release."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from naviyam.settings.section import Section
@@ -30,6 +32,9 @@ class Learning(Section):
 
     window_days: float = Field(7.0, gt=0)
     """How far back answers count."""
+
+    source: Literal["auto", "real", "simulated"] = "auto"
+    """Whose answers a set is made of, never both: `auto` takes the real ones where the window holds any, else the simulated."""
 
     min_samples: int = Field(50, ge=1)
     """Samples below which no set is published, and nothing counts as used."""
@@ -100,13 +105,16 @@ class Evaluation(Section):
     """Samples of the bootstrap behind every interval."""
 
     weight_limit: float = Field(100.0, gt=1)
-    """At which the weights of off-policy estimates are clipped."""
+    """At which weights that correct for the chance of being looked at, or of being shown, are clipped."""
 
     held_out_answers: int = Field(120, ge=10)
     """Answers of the held-out part that perplexity is measured on."""
 
     prompts: int = Field(40, ge=5)
-    """Seeded questions that both adapters answer."""
+    """Seeded questions that both adapters answer. With the defaults one core measures two adapters in one to three minutes."""
+
+    threads: int = Field(1, ge=1)
+    """Of torch while adapters are measured on a CPU."""
 
     keyword_weight: float = Field(0.25, ge=0)
     quality_weight: float = Field(0.25, ge=0)
@@ -125,6 +133,9 @@ class Release(Section):
     """Of precision@5 or NDCG@5; the other may fall by at most `ranker_tolerance`."""
 
     ranker_tolerance: float = Field(0.02, ge=0)
+    ranker_memory_tolerance: float = Field(0.05, ge=0)
+    """Share by which the AUC may fall on what the champion was judged by, where that set is still on disk."""
+
     classifier_gain: float = Field(0.0, ge=0)
     """Of the intents' accuracy; it must rise in any case."""
 

@@ -83,6 +83,9 @@ class Distributed(Section):
     max_failures: int = Field(3, ge=0)
     """Times that dead workers are replaced before a run fails."""
 
+    checkpoint_every_s: float = Field(15.0, ge=0)
+    """Least time between two checkpoints of the ranker and the classifier, whose epochs may be shorter than Ray needs for one."""
+
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """`fsdp` spreads a base over the workers that one device cannot hold."""
 

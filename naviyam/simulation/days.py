@@ -57,6 +57,9 @@ class Plan:
     drift: float = 0.0
     """What a virtual day adds to every child's liking of the trending kinds of food."""
 
+    moved: float = 0.0
+    """How far every child's liking of them is moved on the first day already: a world that changed after the bootstrap."""
+
     @property
     def numbers(self) -> range:
         """Return the numbers of the children."""
@@ -69,7 +72,7 @@ def schedule(world: World, plan: Plan) -> Iterator[tuple[User, Visit]]:
     for day in range(plan.days):
         today = [(user, visit) for user in people for visit in visits_on(user, plan, day)]
         for user, visit in sorted(today, key=lambda pair: (pair[1].time, pair[0].number)):
-            yield world.drifted(user, days=day, drift=plan.drift), visit
+            yield world.drifted(user, plan.moved + day * plan.drift), visit
 
 
 def visits_on(user: User, plan: Plan, day: int) -> tuple[Visit, ...]:

@@ -157,11 +157,11 @@ class World:
             gives_point=bool(rng.random() >= _NO_POINT),
         )
 
-    def drifted(self, user: User, *, days: float, drift: float) -> User:
-        """Return the child with the tastes it has after `days`; `drift` is what a day adds to the trending kinds."""
-        if not drift:
+    def drifted(self, user: User, by: float) -> User:
+        """Return the child when its liking of the trending kinds has moved by so much."""
+        if not by:
             return user
-        likes = user.person.likes + days * drift * self.trend
+        likes = user.person.likes + by * self.trend
         return replace(user, person=replace(user.person, likes=likes))
 
     def utility(

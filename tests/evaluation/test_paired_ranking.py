@@ -95,3 +95,33 @@ def test_all_alike_cannot_be_compared(choices):
             catalog_size=3,
         )
     assert "coverage_at_5" not in METRICS
+
+
+def test_who_served_does_not_win_by_having_served():
+    """Choices of people who look at the first places most, by the order that served: the weights bring back what is true."""
+    rng = np.random.default_rng(6)
+    users, shown = 6_000, 5
+    relevance = rng.random((users, shown)) ** 2 * 0.6
+    served = relevance + rng.normal(0, 0.25, relevance.shape)
+    place = np.argsort(np.argsort(-served, axis=1), axis=1) + 1.0
+    looked = 1 / place
+    liked = rng.random(relevance.shape) < relevance
+
+    def gain_of(relevant, gain):
+        seen = np.repeat(relevant.any(axis=1), shown)
+        choices = Choices(
+            relevant=relevant.ravel()[seen],
+            user=np.repeat(np.arange(users), shown)[seen],
+            item=np.tile(np.arange(shown), users)[seen],
+            kind=np.zeros(users * shown, int)[seen],
+            catalog_size=shown,
+            gain=None if gain is None else gain.ravel()[seen],
+        )
+        pair = compare(relevance.ravel()[seen], served.ravel()[seen], choices, draws=50)
+        return pair.candidate["ndcg_at_5"] / pair.champion["ndcg_at_5"] - 1
+
+    clicked = liked & (rng.random(relevance.shape) < looked)
+    truth = gain_of(liked, None)
+    assert truth > 0.05
+    assert gain_of(clicked, None) < truth / 2
+    assert gain_of(clicked, 1 / looked) == pytest.approx(truth, rel=0.35)

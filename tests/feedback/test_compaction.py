@@ -11,6 +11,7 @@ import pytest
 
 from naviyam.errors import ConfigError, ConflictError
 from naviyam.feedback.log import AppendLog
+from naviyam.feedback.query import query
 from naviyam.feedback.reader import read_events
 from naviyam.feedback.schema import FEEDBACK, INTERACTIONS, SCHEMA_VERSION, SCHEMAS, TOMBSTONES
 from naviyam.feedback.ship import Shipper, held
@@ -64,6 +65,23 @@ def test_an_older_schema_reads_with_null_in_what_it_lacked(world, feedback):
     assert [r.get("actual_visit") for r in world.read(FEEDBACK)] == [None, None]
     world.compact()
     assert len(world.read(FEEDBACK)) == 2
+
+
+def test_what_version_3_added_reads_back_and_is_null_in_files_of_version_2(world, interaction):
+    arms = {"experiments": {"ranker": "x1"}, "arm_errors": ["ranker"], "unsafe": ["promise"]}
+    world.write(INTERACTIONS, {**interaction("i1"), **arms, "error": "timeout"}, interaction("i2"))
+    world.compact()
+    one, two = world.read(INTERACTIONS)
+    assert {name: one[name] for name in (*arms, "error")} == {**arms, "error": "timeout"}
+    (parts,) = world.store.parts(INTERACTIONS).values()
+    path = world.store.storage.path(parts[0].name)
+    added = ["experiments", "arm_errors", "error", "unsafe"]
+    older = pq.read_table(path, partitioning=None).drop_columns(added)
+    pq.write_table(older, path)
+    assert [set(added) & set(r) for r in world.read(INTERACTIONS)] == [set(), set()]
+    assert world.read(INTERACTIONS)[1] == two
+    rows = query(world.store, "SELECT count(*) FROM interactions WHERE error IS NULL", limit=9).rows
+    assert rows == ((2,),)
 
 
 def test_hours_that_are_over_become_one_file(world, feedback):

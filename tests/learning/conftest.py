@@ -19,7 +19,7 @@ from naviyam.clock import SEOUL, FakeClock
 from naviyam.conversation import Turns
 from naviyam.dialogue.decide import Decision, Spoken
 from naviyam.dialogue.finder import Found
-from naviyam.dialogue.records import Heard, turn_event
+from naviyam.dialogue.records import Heard, failure_event, turn_event
 from naviyam.dialogue.trace import Trace
 from naviyam.dialogue.turn import Turn
 from naviyam.feedback.events import CandidateLog, FeedbackEvent
@@ -166,6 +166,20 @@ class World:
             satisfaction_score=stars,
         )
         self._queue(FEEDBACK, event.to_record())
+
+    def fail(self, name: str, user: str = "u_1", *, ago: timedelta = timedelta(days=1)) -> None:
+        """Queue a request that got no answer."""
+        at = NOW - ago
+        turn = Turn(
+            interaction_id=name,
+            user_id=user,
+            session_id="s",
+            message="치킨",
+            context=RequestContext(time=at),
+            received_s=0.0,
+        )
+        event = failure_event(turn, "timeout", {"ranker": "r1"}, now=at, seconds=12.0)
+        self._queue(INTERACTIONS, event.to_record())
 
     def forget(self, user: str) -> None:
         self._queue(TOMBSTONES, {"user_id": user, "recorded_at": NOW.isoformat()})

@@ -4,7 +4,7 @@ import asyncio
 import json
 import shutil
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from naviyam.learning.used import UsedLedger
 from naviyam.nlg.brief import realise, slot_values
 from naviyam.nlg.prompt import END, build_prompt
 from naviyam.request import Intent, UserProfile
-from training.datasets.read import read_ranker
+from training.datasets.read import find_set, read_ranker
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=SEOUL)
 DAY = timedelta(days=1)
@@ -30,6 +30,13 @@ def fill(world, count: int = 10, **more: object) -> None:
         ago = DAY - HOUR * i
         world.answer(f"i{i:02d}", ago=ago, **more)
         world.feedback(f"i{i:02d}", ago=ago - timedelta(minutes=5))
+
+
+def cards(made):
+    return {
+        name: json.loads((Path(told["folder"]) / "card.json").read_text())
+        for name, told in made.items()
+    }
 
 
 def test_a_good_conversation_becomes_the_prompt_that_served_and_the_sentences_it_got(world):
@@ -113,6 +120,19 @@ def test_what_is_no_good_conversation_is_counted_and_left_out(world):
     ids = {r["interaction_id"] for part in ("train", "test") for r in world.rows(told, part)}
     assert ids == {f"i{i:02d}" for i in range(10)}
     assert card["dropped"] == Counter(c[0] for c in cases) | Counter(second_opinion_fault=1)
+
+
+def test_a_request_that_failed_is_no_answer_to_learn_from(world):
+    fill(world, 10)
+    world.write()
+    before = cards(world.make("ranker", "nlg"))
+    shutil.rmtree(world.settings.paths.state / "datasets")
+    for i in range(5):
+        world.fail(f"i{70 + i}")
+        world.feedback(f"i{70 + i}")
+    world.write()
+    assert cards(world.make("ranker", "nlg")) == before
+    assert before["nlg"]["answers"] == 10
 
 
 def test_nothing_is_used_twice_in_a_role_and_too_little_uses_nothing(world):
@@ -224,7 +244,7 @@ def test_late_feedback_on_old_answers_does_not_judge_by_what_the_champion_learne
 
 def test_ranker_samples_have_the_features_as_served_and_the_weights_of_what_was_done(world):
     for i in range(8):
-        world.answer(f"i{i:02d}", ago=DAY - HOUR * i, simulated=i == 3)
+        world.answer(f"i{i:02d}", ago=DAY - HOUR * i, simulated=True)
     for i, kind in enumerate(("clicked", "favorited", "ordered", "rated")):
         world.feedback(f"i{i:02d}", kind, rank=1)
         world.feedback(f"i{i:02d}", "clicked", rank=1)
@@ -283,6 +303,43 @@ def test_texts_older_than_their_time_go_but_never_what_a_champion_was_taught_wit
     assert all(Path(told["folder"]).exists() for told in again.values())
     used = UsedLedger(world.root / "datasets").before("nlg", versions.version_name(ends))
     assert "i00" in used
+
+
+def test_a_ranker_set_loses_a_child_s_words_in_time_and_keeps_its_features_and_name(world):
+    fill(world)
+    world.write()
+    first = world.make("ranker")["ranker"]
+    folder = Path(first["folder"])
+    before = read_ranker(folder)
+    assert set(before.train.queries) != {""}
+    world.make("ranker", now=NOW + 29 * DAY)
+    assert read_ranker(folder).train.queries.tolist() == before.train.queries.tolist()
+    for now in (NOW + 31 * DAY, NOW + 32 * DAY):
+        assert "skipped" in world.make("ranker", now=now)["ranker"]
+    after = read_ranker(folder)
+    assert set(after.train.queries) | set(after.test.queries) == {""}
+    assert (after.train.wide == before.train.wide).all()
+    assert find_set(folder.parent, first["hash"]) == folder
+    assert after.card["without_texts"]["since"] == (NOW + 31 * DAY).astimezone(UTC).isoformat()
+    assert world.make("ranker")["ranker"]["hash"] == first["hash"]
+
+
+@pytest.mark.parametrize(
+    ("source", "real", "kept"),
+    [("auto", True, "r"), ("auto", False, "s"), ("real", True, "r"), ("simulated", True, "s")],
+)
+def test_real_and_simulated_answers_share_no_set(world, source, real, kept):
+    for i in range(10):
+        for kind in "rs" if real else "s":
+            world.answer(f"{kind}{i:02d}", ago=DAY - HOUR * i, simulated=kind == "s")
+            world.feedback(f"{kind}{i:02d}", ago=DAY - HOUR * (i + 0.1))
+    world.write()
+    learning = world.settings.learning.model_copy(update={"source": source})
+    settings = world.settings.model_copy(update={"learning": learning})
+    for told in world.make("nlg", "nlu", "ranker", settings=settings).values():
+        rows = [r for part in ("train", "test") for r in world.rows(told, part)]
+        assert {r["interaction_id"] for r in rows} == {f"{kept}{i:02d}" for i in range(10)}
+        assert {r["simulated"] for r in rows} == {kept == "s"} == {told["simulated"]}
 
 
 def test_the_ranker_waits_for_something_new(world):

@@ -24,6 +24,7 @@ from naviyam.errors import (
     NotFoundError,
     OverloadedError,
 )
+from naviyam.nlg.generator import ArmFailed, ArmGenerator
 from naviyam.nlu.llm import build_prompt, parse, schema
 from naviyam.request import Intent
 from naviyam.settings import Nlu, Settings
@@ -184,6 +185,26 @@ async def test_wanted_adapters_are_applied_and_broken_ones_reported(engine, adap
         await engine.load_adapter(spec_of(adapters, "wide"))
     assert [a.name for a in engine.adapters()] == ["champion"]
     assert await answer(engine)
+
+
+async def test_a_candidate_writes_for_its_arm_beside_the_merged_champion(engine, adapters):
+    generator = ArmGenerator(EngineGenerator(engine), timeout_s=30)
+
+    async def write(adapter: str | None) -> tuple[list[ArmFailed], str]:
+        stream = generator.stream(PROMPT, adapter=adapter, request_id="r", overrides=GREEDY)
+        pieces = [piece async for piece in stream]
+        told = [p for p in pieces if isinstance(p, ArmFailed)]
+        return told, "".join(p for p in pieces if isinstance(p, str))
+
+    candidate = AdapterSpec(name="champion", version="2", path=str(adapters / "challenger"))
+    assert await engine.apply_adapters([candidate]) == {}
+    both = await asyncio.gather(write("champion@2"), write(None))
+    own, stable = (greedy_reference(engine.served.base, adapters / n) for n in (
+        "challenger", "champion"))  # fmt: skip
+    assert both == [([], own), ([], stable)]
+    assert own != stable
+    assert await engine.apply_adapters([]) == {}
+    assert await write("champion@2") == ([ArmFailed("adapter")], stable)
 
 
 async def test_the_champions_own_content_takes_no_room(engine, adapters):

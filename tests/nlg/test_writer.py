@@ -16,8 +16,9 @@ from naviyam.nlg.brief import WriteRequest, realise, slot_values
 from naviyam.nlg.draft import Sentence
 from naviyam.nlg.grounding import facts_of, violations
 from naviyam.nlg.prompt import build_prompt
+from naviyam.nlg.sentences import split_sentences
 from naviyam.nlg.template import compose
-from naviyam.nlg.writer import Writer, Written, split_sentences
+from naviyam.nlg.writer import Writer, Written
 from naviyam.recommendation import Recommendation, ShownMenu
 from naviyam.request import Emotion, Filters, Intent, Understanding
 from naviyam.settings import Writing

@@ -26,6 +26,7 @@ from naviyam.ranker.scorer import WideDeepScorer
 from naviyam.request import Filters, RequestContext, UserProfile
 from naviyam.search import RankRequest
 from naviyam.simulation.behavior import simulate_behavior
+from naviyam.simulation.planted import reversed_ranker
 from naviyam.simulation.shops import sample_shops
 from training.wide_deep.loop import predict, tensors_of
 from training.wide_deep.network import WideDeep
@@ -161,7 +162,7 @@ def test_rank_returns_the_order_and_what_was_served(world: RankerWorld) -> None:
     assert ranked.scores.shape == (40,)
     assert ranked.wide.shape == (40, 50)
     assert ranked.numeric.shape == (40, 10)
-    assert ranked.model_version == "v1"
+    assert ranked.model_version == "model"
     assert ((ranked.scores >= 0) & (ranked.scores <= 1)).all()
     assert ranked.order[0] == ranked.scores.argmax()
 
@@ -320,3 +321,11 @@ def test_wrong_tensors_are_refused(world: RankerWorld, copy: Path, damage: str) 
 def test_probabilities_do_not_overflow() -> None:
     got = probabilities(np.array([-1e4, 0.0, 1e4], np.float32))
     np.testing.assert_allclose(got, [0, 0.5, 1], atol=1e-6)
+
+
+def test_a_planted_ranker_is_another_turned_around(world: RankerWorld, tmp_path: Path) -> None:
+    reversed_ranker(world.folder, tmp_path / "planted")
+    rows = range(1, 30)
+    scores = scorer_of(world).rank(request_of(world, rows), top_k=5).scores
+    planted = scorer_of(world, tmp_path / "planted").rank(request_of(world, rows), top_k=5)
+    np.testing.assert_allclose(planted.scores, 1 - scores, atol=1e-5)

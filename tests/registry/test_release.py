@@ -52,6 +52,15 @@ def test_a_ranker_does_not_trade_one_measure_for_the_other():
     assert isinstance(little, Accepted)
 
 
+def test_a_ranker_does_not_forget_what_the_champion_was_judged_by():
+    better = {"precision_at_5": 0.23, "ndcg_at_5": 0.44}
+    before = {**RANKER, "auc_before": 0.8}
+    forgot = verdict("ranker", before, auc_before=0.7, **better)
+    assert forgot.reasons == ("auc_before 0.8 -> 0.7 falls by 12.5%, allowed is 5.0%",)
+    assert isinstance(verdict("ranker", before, auc_before=0.77, **better), Accepted)
+    assert isinstance(verdict("ranker", RANKER, auc_before=0.1, **better), Accepted)  # not compared
+
+
 def test_a_gain_that_may_be_chance_is_refused_unless_the_settings_allow_it():
     better = {"precision_at_5": 0.23, "ndcg_at_5": 0.44}
     chance = verdict("ranker", RANKER, interval=CHANCE, **better)

@@ -1,6 +1,7 @@
 import csv
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from naviyam.catalog.types import MealCard, Menu, Shop
-from naviyam.errors import ArtifactError, StaleVersionError
+from naviyam.errors import ArtifactError, NotFoundError, StaleVersionError
 from naviyam.request import UserProfile
 from naviyam.retrieval.filters import NO, with_allergies
 from naviyam.retrieval.index import Index
 from naviyam.retrieval.scope import Scoper, shared_scoper
 from naviyam.retrieval.search import HybridRetriever
+from naviyam.settings import Settings
 
 SHOPS = Path(__file__).parents[3] / "shared" / "data" / "shops" / "shops.csv.gz"
 
@@ -270,3 +272,20 @@ def test_real_shops_of_a_dong(make_catalog, encoder, settings, kit):
     assert "만리향" in names("짜장면", food_type="짜장면")[:3]
     soup = ("국밥", "탕", "국", "찌개")
     assert any(any(s in name for s in soup) for name in names("뜨끈한 국물")[:3])
+
+
+def test_a_variant_weighs_otherwise_over_the_same_index_and_an_unknown_one_is_refused(
+    town_catalog, encoder, kit
+):
+    variants = {"near": {"lexical_weight": 0.0, "dense_weight": 0.0, "near_weight": 1.0}}
+    settings = Settings.parse({"retrieval": {"variants": variants}})
+    index = Index.build(town_catalog, encoder, settings.retrieval)
+    retriever = HybridRetriever(town_catalog, index, encoder, settings)
+    request = kit.ask("매콤한 떡볶이", category="분식")
+    near = retriever.search(replace(request, variant="near"))
+    assert near.rows.tolist() != retriever.search(request).rows.tolist()
+    plain = Settings.parse({"retrieval": variants["near"]})
+    alike = HybridRetriever(town_catalog, index, encoder, plain).search(request)
+    assert near.rows.tolist() == alike.rows.tolist()
+    with pytest.raises(NotFoundError, match=r"retrieval\.variants has: near"):
+        retriever.search(replace(request, variant="far"))

@@ -62,7 +62,7 @@ def state(tmp_path_factory, encoder):
 def service_of(encoder):
     """Build a service over a state folder; the caller closes it through its app's lifespan."""
 
-    def build(state, *, generator=None, **sections):
+    def build(state, *, generator=None, metrics=None, **sections):
         settings, clock = _settings_at(state, **sections), SystemClock()
         runtimes, opened = RuntimeBuilder(
             settings, clock, encoder=encoder, generator=generator
@@ -75,7 +75,9 @@ def service_of(encoder):
             return "disabled"
 
         probes = {"index": ok, "ranker": ok, "llm": disabled}
-        return ChatService(runtimes, opened, settings=settings, clock=clock, probes=probes)
+        return ChatService(
+            runtimes, opened, settings=settings, clock=clock, probes=probes, metrics=metrics
+        )
 
     return build
 

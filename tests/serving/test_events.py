@@ -1,8 +1,14 @@
 """What the service collects, after a restart and a compaction: kept once, forgotten when asked, nothing without consent."""
 
+import asyncio
+import json
+
+import pytest
+
 from naviyam.clock import SystemClock
 from naviyam.feedback.compaction import compact
 from naviyam.feedback.query import query
+from naviyam.feedback.reader import read_events
 from naviyam.feedback.store import EventStore
 
 
@@ -69,6 +75,38 @@ def test_the_log_keeps_its_promises_through_compaction(state, served):
         assert made["kid-silent"].encode() not in data
     key = made["kid-stays", "click"]["feedback_id"]
     assert rows(store, f"SELECT count(*) FROM feedback WHERE feedback_id = '{key}'") == [(1,)]
+
+
+@pytest.mark.parametrize("route", ["chat", "recommendations"])
+def test_a_request_that_failed_is_kept_without_a_word_and_only_of_who_agreed(state, served, route):
+    async def story(w):
+        async def broken(text, turns):
+            if route == "chat":
+                await asyncio.sleep(5)
+            raise RuntimeError("bug")
+
+        ports = w.service.runtimes.current.pipeline._ports
+        understander = type("Broken", (), {"understand": staticmethod(broken)})
+        object.__setattr__(ports, "understander", understander)
+        await w.client.put("/users/kid-silent", json={"consent": False})
+        said = {"chat": "message", "recommendations": "query"}[route]
+        for user in ("kid-fails", "kid-silent"):
+            body = {"user_id": user, said: "몰래 치킨"}
+            statuses.append((await w.client.post(f"/{route}", json=body)).status_code)
+
+    statuses = []
+    writing = {"first_token_timeout_s": 0.1, "total_timeout_s": 0.2}
+    served(story, serving={"request_timeout_s": 0.3}, writing=writing)
+    code = {"chat": "timeout", "recommendations": "internal"}[route]
+    assert statuses == [503 if route == "chat" else 500] * 2
+    failed = [
+        r for r in read_events(EventStore(state / "events"), "interactions")
+        if r.get("error") and r["route"] == route
+    ]  # fmt: skip
+    (record,) = failed
+    assert (record["error"], record["shown"], record["variants"]["ranker"]) == (code, [], "stable")
+    assert record["response_time_s"] >= (0.3 if route == "chat" else 0)
+    assert "몰래" not in json.dumps(record, ensure_ascii=False)
 
 
 def test_what_a_simulated_user_causes_says_so(state, served):

@@ -1,13 +1,23 @@
 import shutil
+import threading
+import time
 
 import httpx
 import pytest
 import yaml
 
+from cluster.ray_io import serve as rest
+from cluster.ray_io.traffic import apply_traffic
+from cluster.rollout.traffic import Split, Traffic
+from naviyam import versions
+from naviyam.errors import ConflictError
 from naviyam.feedback.reader import read_events
+from naviyam.settings import Settings
 
 pytestmark = pytest.mark.ray
 PORT = 18_231
+DASHBOARD_PORT = 9_232
+"""Below the ports that Ray gives its workers."""
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +25,13 @@ def ray_session():
     import ray  # noqa: PLC0415
     from ray import serve  # noqa: PLC0415
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)
+    ray.init(
+        num_cpus=2,
+        include_dashboard=True,
+        dashboard_port=DASHBOARD_PORT,
+        log_to_driver=False,
+        configure_logging=False,
+    )
     serve.start(http_options={"host": "127.0.0.1", "port": PORT})
     yield serve
     serve.shutdown()
@@ -76,3 +92,94 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages):
         assert names[:2] == ["event: understanding", "event: recommendations"]
         assert names[-1] == "event: done"
         assert client.post("/chat", json={"user_id": "k"}).status_code == 422
+
+
+def weights(revision, weight):
+    split = Split(
+        layer="ranker", experiment="x", salt="s", weight=weight, stable="now", candidate="r2"
+    )
+    return Traffic(revision=revision, splits=(split,))
+
+
+def until(so, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+class Callers:
+    """Children who keep asking; `answers` are status and metadata in order."""
+
+    def __init__(self, count=3):
+        self.answers = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(i,)) for i in range(count)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, i):
+        with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30, trust_env=False) as http:
+            while not self._stop.is_set():
+                body = {
+                    "user_id": f"kid-{i}-{len(self.answers) % 7}",
+                    "message": "김밥 먹고 싶어",
+                    "context": {"district": "관악구"},
+                }
+                try:
+                    answer = http.post("/chat", json=body)
+                    self.answers.append((answer.status_code, answer.json()["metadata"]))
+                except (httpx.HTTPError, LookupError, ValueError) as e:
+                    self.answers.append((repr(e), {}))
+
+
+def test_new_weights_reach_the_replicas_and_no_request_fails(ray_session, state, tmp_path):
+    own = tmp_path / "state"
+    shutil.copytree(state, own)
+    root = own / "models" / "ranker"
+    shutil.copytree(versions.current(root), root / "r2")
+    values = {
+        "paths": {"state": str(own)},
+        "llm": {"enabled": False},
+        "serving": {
+            "port": PORT,
+            "dashboard_port": DASHBOARD_PORT,
+            "light_stages": "deployments",
+            "ingress": {"num_cpus": 0.1, "min_replicas": 2, "max_replicas": 2},
+            "retriever": {"num_cpus": 0.1},
+            "ranker": {"num_cpus": 0.1},
+        },
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    settings, dashboard = Settings.load(config), f"http://127.0.0.1:{DASHBOARD_PORT}"
+    rest.deploy(dashboard, rest.declaration(settings, config))
+    rest.wait_running(dashboard, timeout_s=120, alive=lambda: True, report=lambda line: None)
+    base = f"http://127.0.0.1:{PORT}"
+    with Callers() as callers:
+        for revision, weight in ((1, 0.5), (2, 1.0), (3, 0.0)):
+            done = apply_traffic(
+                settings, weights(revision, weight), dashboard_url=dashboard, base_url=base
+            )
+            assert (done.revision, done.replicas) == (revision, 2)
+            until(lambda: not httpx.get(f"{base}/healthz", trust_env=False).json()["waiting"])
+            begun = len(callers.answers) + 8
+            until(lambda: len(callers.answers) > begun + 10)  # noqa: B023 asked at once
+            arms = {m["variant"] for _, m in callers.answers[begun:]}
+            assert (
+                arms <= {0.5: {"stable", "candidate"}, 1.0: {"candidate"}, 0.0: {"stable"}}[weight]
+            )
+    assert {status for status, _ in callers.answers} == {200}
+    assert not any(m["arm_errors"] for _, m in callers.answers)
+    served = {(m["variant"], m["versions"]["ranker"] == "r2") for _, m in callers.answers}
+    assert served == {("stable", False), ("candidate", True)}
+    with pytest.raises(ConflictError, match="revision 3 was declared"):
+        apply_traffic(settings, weights(2, 1.0), dashboard_url=dashboard, base_url=base)

@@ -117,8 +117,8 @@ def test_clicks_follow_examination_and_relevance(town, service_of):
 
 def test_drift_moves_tastes_to_the_trend(town):
     user = town.world.user(5, seed=7, bias=1.0)
-    assert town.world.drifted(user, days=9, drift=0.0) is user
-    later = town.world.drifted(user, days=9, drift=0.3)
+    assert town.world.drifted(user, 0.0) is user
+    later = town.world.drifted(user, 2.7)
     moved = later.person.likes - user.person.likes
     assert sorted(set(moved.round(6).tolist())) == [0.0, 2.7]
 

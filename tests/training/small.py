@@ -17,11 +17,14 @@ from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.features.vocabulary import Vocabulary
 from naviyam.feedback.log import AppendLog
 from naviyam.feedback.schema import TOMBSTONES
-from naviyam.request import CATEGORIES, UserProfile
+from naviyam.nlu.features import ngram_matrix
+from naviyam.request import CATEGORIES, Intent, UserProfile
 from naviyam.settings import Settings
 from training.datasets.read import RANKER_SCHEMA
 from training.lora.data import Sample
 from training.lora.loop import Corpus, LoraTraining
+from training.nlu.train import NluTraining
+from training.nlu.train import Task as NluTask
 from training.wide_deep.fit import Rates, Task
 from training.wide_deep.network import WideDeep
 from training.wide_deep.output import write_model
@@ -69,6 +72,16 @@ def tiny_training(**changes) -> LoraTraining:
         "warmup_steps": 2, "checkpoint_every": 2, "batch_size": 4, "accumulation": 2,
     }  # fmt: skip
     return LoraTraining(**{**values, **changes})
+
+
+MESSAGES = [f"{'치킨 먹고 싶어' if i % 2 else '안녕 반가워'} {'하' * (i // 2)}" for i in range(120)]
+
+
+def nlu_task(**changes) -> NluTask:
+    intents = [Intent.FOOD_RECOMMENDATION if i % 2 else Intent.GREETING for i in range(120)]
+    dense = np.random.default_rng(2).normal(size=(120, DIMENSION)).astype(np.float32)
+    config = NluTraining(**{"epochs": 4, "batch_size": 16, "dropout": 0.0, **changes})
+    return NluTask.of(dense, ngram_matrix(MESSAGES), intents, config)
 
 
 def random_rows(n: int, seed: int) -> Rows:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
+from cluster.registry.release import Interval, Refused, decide
 from naviyam.catalog.events import Events
 from naviyam.catalog.store import write_tables
 from naviyam.catalog.types import Shop
@@ -92,7 +93,7 @@ def interaction(number: int, rng: np.random.Generator, shops: list[str]) -> tupl
             Recommendation(rank=k, shop_id=pool[i], name="", category="치킨", address="", score=float(scores[i]))
             for k, i in enumerate(drawn.order, start=1)
         ),
-        response="", response_time_s=0.1, versions={}, variants={}, written_by="template", degraded=False,
+        response="", response_time_s=0.1, versions={}, variants={}, written_by="template", degraded=False, simulated=True,
         candidates=CandidateLog(
             shop_ids=tuple(pool), rag_scores=np.zeros(POOL, np.float32),
             funnel_scores=np.zeros((POOL, 4), np.float32), scores=scores.astype(np.float32),
@@ -110,6 +111,7 @@ def write_events(settings: Settings, records: list[dict], chosen: list[list[str]
         FeedbackEvent(
             user_id=r["user_id"], shop_id=shop, feedback_type="clicked", interaction_id=r["interaction_id"],
             recorded_at=NOW + timedelta(days=1), happened_at=NOW, idempotency_key=f"{r['interaction_id']}{shop}",
+            simulated=True,
         ).to_record()
         for r, shops in zip(records, chosen, strict=True) for shop in shops
     ]  # fmt: skip
@@ -233,10 +235,39 @@ def test_a_log_without_exploration_says_why_there_is_no_value(world, tmp_path):
     assert "ranker.exploration" in found["off_policy"]["skipped"]
 
 
+def test_what_the_champion_was_judged_by_is_asked_again(world, tmp_path):
+    """A set of inverted labels judges a candidate that believed it by the same inversion; the earlier set does not."""
+    sets = tmp_path / "datasets" / "ranker"
+    sets.mkdir(parents=True)
+    (tmp_path / "catalog").symlink_to(world.settings.paths.catalog)
+    earlier = write_set(sets / "v0", world.records, world.chosen)
+    card = json.loads((earlier / "card.json").read_text())
+    (earlier / "card.json").write_text(
+        json.dumps({**card, "hash": "0"})
+    )  # as the cards of both say
+    avoided = [
+        [s["shop_id"] for s in r["shown"] if s["shop_id"] not in some]
+        for r, some in zip(world.records, world.chosen, strict=True)
+    ]
+    inverted = write_set(sets / "v1", world.records, avoided)
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}, "evaluation": {"draws": 100}})
+    found = ranker.evaluate(
+        settings, candidate=world.bad, champion=world.good, data=inverted, encoder=Silence()
+    )
+    assert found["candidate"]["ndcg_at_5"] > found["champion"]["ndcg_at_5"]
+    assert found["candidate"]["auc_before"] < 0.4 < 0.6 < found["champion"]["auc_before"]
+    sure = {m: Interval(mean=0.1, low=0.05, high=0.2) for m in ("ndcg_at_5", "precision_at_5")}
+    verdict = decide(
+        "ranker", found["candidate"], found["champion"], settings.release, difference=sure
+    )
+    assert isinstance(verdict, Refused)
+    assert "auc_before" in verdict.reasons[-1]
+
+
 def test_an_answer_is_read_as_the_service_wrote_it(world):
     store = EventStore.of(world.settings)
     found = answers.read_answers(
-        store, Learning(), NOBODY, start=NOW, stop=NOW + timedelta(minutes=9)
+        store, Learning(), NOBODY, start=NOW, stop=NOW + timedelta(minutes=9), simulated=True
     )
     assert len(found) == 10
     for answer, record, chosen in zip(found, world.records[:10], world.chosen[:10], strict=True):
@@ -272,7 +303,9 @@ def test_a_choice_is_one_s_own_good_and_in_time(world, tmp_path):
         write_records(root, {"interactions": records, "feedback": feedback})
         absent = Absent(forgotten={"u_back": NOW}, silent=frozenset({"u_silent"}))
         stop = NOW + timedelta(minutes=9)
-        return answers.read_answers(EventStore.of(root), Learning(), absent, start=NOW, stop=stop)
+        return answers.read_answers(
+            EventStore.of(root), Learning(), absent, start=NOW, stop=stop, simulated=True
+        )
 
     wrong = (
         told(shops[0], user="u_b"),

@@ -23,7 +23,7 @@ from training.wide_deep.on_ray import fit_on_ray, forget_run
 Meter = Callable[[int, int], float]
 """Runs with so many workers (0: the plain loop) as the n-th of them; returns rows a second."""
 
-EPOCHS = 6
+EPOCHS = 24
 STEPS = 7
 BATCH = 2
 

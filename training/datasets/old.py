@@ -1,4 +1,7 @@
-"""Sets of texts that are older than raw text may be. Their used answers are in the ledger, so that nothing is used again."""
+"""Sets that are older than a child's words may be kept: sets of texts go, sets of features lose their texts.
+
+Their used answers are in the ledger, so that nothing is used again.
+"""
 
 import json
 from datetime import datetime, timedelta
@@ -8,13 +11,18 @@ from typing import Any
 from naviyam import versions
 from naviyam.errors import ArtifactError
 from naviyam.settings import Settings
-from training.datasets.read import find_set
+from training.datasets.publish import without_texts
+from training.datasets.read import CARD, PARTS, find_set
 
 _RAW = ("nlg", "nlu")
 
 
 def forget_old_sets(settings: Settings, now: datetime) -> tuple[Path, ...]:
-    """Remove sets older than `safety.raw_text_days`, save the latest and the one that the champion names. Idempotent."""
+    """Remove sets older than `safety.raw_text_days`, save the latest and the one that the champion names; return them.
+
+    A ranker's set stays whole but for the queries: what is learned again of it is learned as if nothing had been said.
+    Idempotent.
+    """
     limit = versions.version_name(now - timedelta(days=settings.safety.raw_text_days))
     removed = []
     for name in _RAW:
@@ -23,7 +31,16 @@ def forget_old_sets(settings: Settings, now: datetime) -> tuple[Path, ...]:
         for version in versions.list_versions(root):
             if version < limit and version not in needed and versions.remove(root, version):
                 removed.append(root / version)
+    root = settings.paths.state / "datasets" / "ranker"
+    for version in versions.list_versions(root):
+        if version < limit and _is_logged(root / version):
+            without_texts(root / version, ("query",), now)
     return tuple(removed)
+
+
+def _is_logged(folder: Path) -> bool:
+    """Return whether it is a set of the event log; the initial one has nobody's words."""
+    return all((folder / name).is_file() for name in (CARD, *(f"{part}.parquet" for part in PARTS)))
 
 
 def _champions(models: Path, sets: Path) -> str | None:

@@ -6,7 +6,7 @@ same `now` over the same log publishes the same bytes, and finds what an earlier
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -95,26 +95,37 @@ def make_sets(
         if (done := find(sources.root / name, sources.version)) is not None:
             told[name] = done
     missing = [name for name in names if name not in told]
-    for name, made in _made(sources, missing).items():
+    for name, made in _made(sources, missing, code_version).items():
         if isinstance(made, Skipped):
             told[name] = made
             continue
         parts, card = made
-        card = {**card, **_common(sources, parts, code_version)}
         told[name] = publish(sources.root / name, sources.version, parts, card)
     for name in names:
         sources.ledger.settle(name)
-    if any(isinstance(told[name], Published) for name in missing):
-        forget_old_sets(sources.settings, sources.window.now)
+    forget_old_sets(sources.settings, sources.window.now)
     return {name: told[name] for name in names}
 
 
-def _made(sources: Sources, names: Sequence[str]) -> dict[str, Made]:
-    if not names:
-        return {}
-    return reading(
-        sources.store, lambda views: {name: _MAKERS[name](sources, views) for name in names}
-    )
+def _made(sources: Sources, names: Sequence[str], code_version: str) -> dict[str, Made]:
+    """Return the sets, all of the same kind of answers, and what every card says."""
+
+    def read(views: Views) -> dict[str, Made]:
+        window = sources.window.of_one_kind(views)
+        return {
+            name: _told(replace(sources, window=window), made, code_version)
+            for name in names
+            for made in (_MAKERS[name](replace(sources, window=window), views),)
+        }
+
+    return reading(sources.store, read) if names else {}
+
+
+def _told(sources: Sources, made: Made, code_version: str) -> Made:
+    if isinstance(made, Skipped):
+        return made
+    parts, card = made
+    return parts, {**card, **_common(sources, parts, code_version)}
 
 
 def _talk(name: str, sources: Sources, views: Views) -> Made:

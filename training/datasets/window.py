@@ -1,9 +1,9 @@
 """The part of the event log that one run looks at: which answers, which feedback, read as arrays. SQL lives here."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ class Window:
     now: datetime
     options: Learning
     absent: Absent
+    simulated: bool | None = None
+    """Whose answers count: the simulated, the real, or (None) both."""
 
     @property
     def silent(self) -> frozenset[str]:
@@ -35,11 +37,20 @@ class Window:
         return self.now - timedelta(days=self.options.window_days)
 
     def answers(self) -> str:
-        """Return the SQL of the window's answers."""
+        """Return the SQL of the window's answers; requests that failed are none."""
+        kind = {None: "", True: " AND simulated", False: " AND NOT coalesce(simulated, false)"}
         return (
             f"SELECT * FROM interactions WHERE recorded_at > '{_sql(self.since)}' "
-            f"AND recorded_at <= '{_sql(self.now)}'"
+            f"AND recorded_at <= '{_sql(self.now)}' AND error IS NULL{kind[self.simulated]}"
         )
+
+    def of_one_kind(self, views: Views) -> Self:
+        """Return the window over either the real or the simulated answers, as `learning.source` says."""
+        if self.options.source != "auto":
+            return replace(self, simulated=self.options.source == "simulated")
+        real = replace(self, simulated=False)
+        found = views.sql(f"SELECT 1 FROM ({real.answers()}) LIMIT 1").fetchall()
+        return real if found else replace(self, simulated=True)
 
     def feedback(self) -> str:
         """Return the SQL of positive feedback: `weight`, null where it says nothing good, and the satisfaction."""

@@ -1,8 +1,8 @@
 """Adapters on one base in plain transformers: the loss of given answers and greedily written ones. torch lives here.
 
 Two adapters are loaded beside each other and switched, so that both read the same weights, batches and padding. Greedy:
-the same prompt gives the same answer, whatever is measured beside it. On a CPU in float32, which is exact there and no
-slower than emulated bfloat16; on a GPU in bfloat16.
+the same prompt gives the same answer, whatever is measured beside it. In bfloat16 where the hardware multiplies it, as it
+is served, else in float32.
 """
 
 import time
@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from naviyam.nlg.prompt import END
+from training.lora.model import fast_dtype
 
 AT_ONCE: Final = 8
 
@@ -51,10 +52,9 @@ class Adapters:
         torch.set_num_threads(threads)
         logging.disable_progress_bar()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = torch.bfloat16 if self._device == "cuda" else torch.float32
         self._tokenizer: Any = AutoTokenizer.from_pretrained(base, padding_side="left")
         self._end = self._tokenizer.convert_tokens_to_ids(END)
-        plain: Any = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        plain: Any = AutoModelForCausalLM.from_pretrained(base, dtype=fast_dtype())
         (first, folder), *others = folders.items()
         self._model: Any = PeftModel.from_pretrained(plain, str(folder), adapter_name=first)
         for name, folder in others:
@@ -118,10 +118,12 @@ class Adapters:
             attention[row, : len(tokens)] = 1
             counted[row, start - 1 : len(tokens) - 1] = True
         ids, attention, counted = (x.to(self._device) for x in (ids, attention, counted))
-        logits = self._model(input_ids=ids, attention_mask=attention).logits[:, :-1]
+        causal = self._model.get_base_model()
+        hidden = causal.model(input_ids=ids, attention_mask=attention).last_hidden_state
+        logits = causal.lm_head(hidden[:, :-1][counted])  # no other place is asked for
         nats = torch.zeros(counted.shape, device=self._device)
         nats[counted] = torch.nn.functional.cross_entropy(
-            logits[counted].float(), ids[:, 1:][counted], reduction="none"
+            logits.float(), ids[:, 1:][counted], reduction="none"
         )
         return [
             Loss(nats=float(n), tokens=int(c))

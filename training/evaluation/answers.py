@@ -45,15 +45,25 @@ class Answer:
 
 
 def read_answers(
-    store: EventStore, options: Learning, absent: Absent, *, start: datetime, stop: datetime
+    store: EventStore,
+    options: Learning,
+    absent: Absent,
+    *,
+    start: datetime,
+    stop: datetime,
+    simulated: bool,
 ) -> list[Answer]:
-    """Return the answers of `start` to `stop`, both included, oldest first; those of the absent are left out."""
+    """Return the answers of `start` to `stop`, both included, oldest first; those of the absent are left out.
+
+    `simulated` says which kind: the two never stand in one figure.
+    """
     records = [
         r
         for r in read_events(store, INTERACTIONS, since=start)
         if r.get("exploration")
         and datetime.fromisoformat(r["recorded_at"]) <= stop
         and r["user_id"] not in absent.silent
+        and bool(r.get("simulated")) == simulated
     ]
     records.sort(key=lambda r: (r["recorded_at"], r["interaction_id"]))
     told_by = stop + timedelta(hours=options.attribution_hours)

@@ -50,7 +50,7 @@ def evaluate(settings: Settings, *, candidate: Path, champion: Path, data: Path)
     folders = dict(zip(PAIR, (candidate, champion), strict=True))
     for folder in folders.values():
         check_adapter(folder, base)
-    adapters = Adapters(base, folders, threads=1)
+    adapters = Adapters(base, folders, threads=settings.evaluation.threads)
     requests = make_requests(catalog, settings.evaluation.prompts)
     return compare(adapters, held_out, requests, settings) | {"simulated": simulated}
 

@@ -12,14 +12,17 @@ from naviyam import versions
 from naviyam.catalog.store import Catalog
 from naviyam.errors import ArtifactError
 from naviyam.evaluation.paired_ranking import Choices, compare, figures, ndcg_by_user
+from naviyam.evaluation.ranking import auc
 from naviyam.features.spec import WIDE_INDEX
 from naviyam.feedback.store import EventStore
+from naviyam.ranker.artifact import Artifact
 from naviyam.retrieval.encoder import Encoder, load_encoder
 from naviyam.settings import Settings
 from training.datasets.absent import read_absent
-from training.datasets.read import RankerRows, read_ranker
+from training.datasets.read import RankerRows, RankerSet, read_card, read_ranker
 from training.evaluation import answers, counterfactual
 from training.evaluation.scoring import Logged, chances, open_ranker
+from training.wide_deep.logged import earlier_data
 
 F64 = npt.NDArray[np.float64]
 
@@ -58,24 +61,26 @@ def evaluate(
     }
     logged = _logged(rows)
     scores = {name: chances(model, logged, encoder) for name, model in models.items()}
-    choices = _choices(rows, catalog, limit=settings.learning.max_position_weight)
+    choices = _choices(rows, catalog, limit=settings.evaluation.weight_limit)
     draws, seed = settings.evaluation.draws, settings.seed
     pair = compare(scores["candidate"], scores["champion"], choices, draws=draws, seed=seed)
+    before = _before(settings, models, encoder)
     return {
         "kind": "ranker",
-        "candidate": _rounded(pair.candidate),
-        "champion": _rounded(pair.champion),
+        "candidate": _rounded(pair.candidate) | before.get("candidate", {}),
+        "champion": _rounded(pair.champion) | before.get("champion", {}),
+        "before": before,
         "difference": {name: e.to_dict() for name, e in pair.difference.items()},
         "baselines": _baselines(rows, choices, seed),
         "segments": segments(scores, rows, choices, catalog),
-        "off_policy": _off_policy(settings, models, encoder, catalog, rows),
+        "off_policy": _off_policy(settings, models, encoder, catalog, found),
         "held_out": {
             "rows": len(rows.label),
             "users": len(np.unique(choices.user)),
             "answers": len(np.unique(rows.session)),
             "chosen": int(choices.relevant.sum()),
         },
-        "simulated": bool(found.card.get("simulated", True)),
+        "simulated": _simulated(found),
     }
 
 
@@ -94,11 +99,11 @@ def segments(
     by_user = {name: ndcg_by_user(s, choices) for name, s in scores.items()}
     found = {}
     for segment, members in (*chosen.items(), *largest):
-        counted = members & by_user["candidate"][1]
+        counted = members & (by_user["candidate"][1] > 0)
         if int(counted.sum()) >= SEGMENT_USERS:
             found[segment] = {"users": int(counted.sum())} | {
-                name: round(float(values[counted].mean()), 4)
-                for name, (values, _) in by_user.items()
+                name: round(float(np.average(values[counted], weights=worth[counted])), 4)
+                for name, (values, worth) in by_user.items()
             }
     return found
 
@@ -156,12 +161,18 @@ def _off_policy(
     models: Mapping[str, Any],
     encoder: Encoder,
     catalog: Catalog,
-    rows: RankerRows,
+    data: RankerSet,
 ) -> dict[str, Any]:
     """Return values from the log of the held-out time, or why there are none."""
-    start, stop = (datetime.fromtimestamp(int(t), UTC) for t in (rows.time.min(), rows.time.max()))
+    times = data.test.time
+    start, stop = (datetime.fromtimestamp(int(t), UTC) for t in (times.min(), times.max()))
     found = answers.read_answers(
-        EventStore.of(settings), settings.learning, read_absent(settings), start=start, stop=stop
+        EventStore.of(settings),
+        settings.learning,
+        read_absent(settings),
+        start=start,
+        stop=stop,
+        simulated=_simulated(data),
     )
     if len(found) < MIN_ANSWERS:
         return {
@@ -179,6 +190,32 @@ def _off_policy(
         draws=settings.evaluation.draws,
         seed=settings.seed,
     )
+
+
+def _simulated(data: RankerSet) -> bool:
+    return bool(data.card.get("simulated", True))
+
+
+def _before(settings: Settings, models: Mapping[str, Artifact], encoder: Encoder) -> dict[str, Any]:
+    """Return how well both tell apart what the champion was judged by: a set that teaches nonsense judges by nonsense too."""
+    champion = models["champion"]
+    root = settings.paths.state / "datasets" / "ranker"
+    earlier = earlier_data(root, champion.card.dataset_hash, champion.tables.vocabulary)
+    if earlier is None:
+        return {"skipped": "the set that the champion learned from is no longer on disk"}
+    rows = earlier.test.take(read_absent(settings).allows(earlier.test.user_ids, earlier.test.time))
+    liked = rows.label > 0
+    if not liked.any() or liked.all():
+        return {"skipped": f"{earlier.folder} holds no later part with both kinds of choices"}
+    logged = _logged(rows)
+    return {
+        "rows": len(liked),
+        "simulated": bool(read_card(earlier.folder).get("simulated", True)),
+        **{
+            name: {"auc_before": round(auc(chances(model, logged, encoder), liked), 5)}
+            for name, model in models.items()
+        },
+    }
 
 
 def _rounded(found: Mapping[str, float], *, without: str = "") -> dict[str, float]:

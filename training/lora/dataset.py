@@ -65,7 +65,7 @@ def read_conversations(folder: Path) -> Conversations:
             "hash": str(card["hash"]),
             "folder": str(folder),
             "samples": rows,
-            "source": "good conversations of the event log",
+            "source": "; ".join(card.get("sources", ["not said"])),
             "catalog": str(card.get("catalog", "as logged")),
             "simulated": bool(card["simulated"]),
         },

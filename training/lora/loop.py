@@ -1,6 +1,8 @@
 """The LoRA loop, free of Ray: one process, or one of several that share gradients. Loss on the answer only, seeded.
 
-It can be broken off anywhere: continued from its last checkpoint it ends in the same weights.
+It can be broken off anywhere: continued from its last checkpoint it ends in the same weights. PEFT without TRL: on two cores
+the SFTTrainer of TRL 1.16 (bf16, no gradient checkpointing, completion-only loss, batches of like length) reached 0.55 of
+this loop's tokens a second, 0.80 without its own figures, for it asks the output layer for every place of a sample.
 """
 
 import json

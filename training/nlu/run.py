@@ -1,7 +1,7 @@
 """One training of the intent classifier: data, features, loop, and the files beside their card."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -21,14 +21,32 @@ from naviyam.settings import Settings
 from training.artifact import write_model
 from training.code_version import code_version
 from training.nlu.data import IntentData, known_places, load_data
-from training.nlu.train import F32, NluTraining, Trained, fit_temperature, train
+from training.nlu.train import (
+    F32,
+    NluTraining,
+    Task,
+    Tensors,
+    Trained,
+    Trainee,
+    finished,
+    fit_temperature,
+)
+
+Fit = Callable[[Task], Tensors]
 
 DEVELOPMENT = (SETS / "understanding_dev.jsonl", SETS / "understanding_dev_own.jsonl")
 """Nothing is learned from these but one number, the temperature of the confidence."""
 
 
-def run(settings: Settings, config: NluTraining, *, out: Path) -> dict[str, Any]:
-    """Train and write into `out`; return the card's metrics.
+def fit_here(task: Task) -> Tensors:
+    """Run the epochs in this process."""
+    return Trainee(task).fit()
+
+
+def run(
+    settings: Settings, config: NluTraining, *, out: Path, fit: Fit = fit_here
+) -> dict[str, Any]:
+    """Train and write into `out`; return the card's metrics. `fit` runs the epochs.
 
     Raises:
         ConfigError: the sentence encoder is not there.
@@ -38,7 +56,8 @@ def run(settings: Settings, config: NluTraining, *, out: Path) -> dict[str, Any]
     data = load_data(settings.paths.shared_data, small_talk=config.small_talk, seed=config.seed)
     _say(f"{len(data.examples)} examples: {data.parts}")
     dense, grams = _features([e.text for e in data.examples], encoder)
-    trained = train(dense, grams, [e.intent for e in data.examples], config)
+    task = Task.of(dense, grams, [e.intent for e in data.examples], config)
+    trained = finished(task, fit(task))
     others = [row for path in DEVELOPMENT for row in UtteranceSet.load(path).rows]
     x = np.concatenate(_features([row.text for row in others], encoder), axis=1)
     temperature = fit_temperature(trained.network, x, [row.intent for row in others])

@@ -1,16 +1,25 @@
-"""The training loop: AdamW over a small network on embeddings, marks and n-grams, and a temperature for its confidence."""
+"""The training loop: AdamW over a small network on embeddings, marks and n-grams, and a temperature for its confidence.
 
-from collections.abc import Sequence
+Free of Ray: one process, or one of several that share gradients. An epoch is seeded by its number, so one that a crash
+broke off repeats itself exactly.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from naviyam.nlu.classifier import INTENTS
+from naviyam.nlu.features import BUCKETS
 from naviyam.request import Intent
+from training.exchange import ALONE, Exchange, restore, state_of, step_seed
 
 F32 = npt.NDArray[np.float32]
+Tensors = Mapping[str, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +39,41 @@ class NluTraining:
     seed: int = 7
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """Messages [n] to learn from: `dense` [n, d] is embeddings with marks, `grams` [n, BUCKETS / 8] their n-grams as bits."""
+
+    dense: F32
+    grams: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    """Places in `INTENTS`."""
+
+    config: NluTraining
+
+    @classmethod
+    def of(cls, dense: F32, grams: F32, intents: Sequence[Intent], config: NluTraining) -> Self:
+        """Return a task over n-grams as `ngram_matrix` gives them."""
+        return cls(
+            dense=dense,
+            grams=np.packbits(grams > 0, axis=1),
+            labels=labels(intents).numpy(),
+            config=config,
+        )
+
+    def matrix(self) -> F32:
+        """Return what the network reads [n, d + BUCKETS]."""
+        held = np.unpackbits(self.grams, axis=1, count=BUCKETS)
+        length = np.sqrt(np.maximum(held.sum(axis=1, dtype=np.int64, keepdims=True), 1))
+        return np.concatenate([self.dense, held * (1 / length).astype(np.float32)], axis=1)
+
+    def digest(self) -> str:
+        """Return a digest of everything it holds but the configuration."""
+        digest = blake2b(digest_size=16)
+        for array in (self.dense, self.grams, self.labels):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """Weights in `Classifier`'s shapes, and how they do on what was held out."""
@@ -40,22 +84,79 @@ class Trained:
     held_out: int
 
 
-def train(dense: F32, grams: F32, intents: Sequence[Intent], config: NluTraining) -> Trained:
-    """Train on embeddings with marks [n, d] and n-grams [n, BUCKETS]; the same inputs and seed give the same weights."""
-    torch.manual_seed(config.seed)
-    order = torch.randperm(len(intents)).tolist()
-    cut = max(1, round(len(order) * config.held_out))
-    held, kept = order[:cut], order[cut:]
-    x = torch.from_numpy(np.concatenate([dense, grams], axis=1))
-    y = labels(intents)
-    first = torch.nn.Linear(x.shape[1], config.hidden)
-    last = torch.nn.Linear(config.hidden, len(INTENTS))
-    network = torch.nn.Sequential(first, torch.nn.ReLU(), torch.nn.Dropout(config.dropout), last)
-    _fit(network, x, y, kept, config)
+class Trainee:
+    """The network with its optimiser, in one of `exchange.world` processes. The same task gives the same weights."""
+
+    def __init__(self, task: Task, *, exchange: Exchange = ALONE) -> None:
+        config = task.config
+        self.config, self.exchange = config, exchange
+        self.epoch = 0
+        self._kept = _parts(task)[1]
+        self._network = _network(task)
+        self._module = exchange.wrap(self._network)
+        self._optimizer = torch.optim.AdamW(
+            self._network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        device = next(self._network.parameters()).device
+        self._x = torch.from_numpy(task.matrix()).to(device)
+        self._y = torch.tensor(task.labels, device=device)
+        counts = torch.bincount(self._y[self._kept], minlength=len(INTENTS)).clamp(min=1).float()
+        self._weight = (counts.mean() / counts) ** config.balance
+
+    def fit(
+        self,
+        *,
+        after: Callable[["Trainee"], None] = lambda _: None,
+        restored: Mapping[str, Any] | None = None,
+    ) -> Tensors:
+        """Run the epochs after those of `restored` and return the weights; `after` is called at the end of each."""
+        if restored is not None:
+            restore(self._module, self._optimizer, dict(restored))
+            self.epoch = int(restored["epoch"])
+        while self.epoch < self.config.epochs:
+            self._learn()
+            self.epoch += 1
+            after(self)
+        return {k: v.detach().float().cpu() for k, v in self._network.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """Return a checkpoint (whole on rank 0); every process must call it."""
+        return {**state_of(self._module, self._optimizer), "epoch": self.epoch}
+
+    def _learn(self) -> None:
+        """Learn from every kept message once; a batch is dealt out to the processes."""
+        config, exchange = self.config, self.exchange
+        torch.manual_seed(step_seed(config.seed, self.epoch, exchange.rank))
+        same = torch.Generator().manual_seed(step_seed(config.seed, self.epoch, 0))
+        shuffled = self._kept[torch.randperm(len(self._kept), generator=same)]
+        self._module.train()
+        for batch in torch.split(shuffled, config.batch_size):
+            mine = batch[exchange.rank :: exchange.world]
+            loss = torch.nn.functional.cross_entropy(
+                self._module(self._x[mine]),
+                self._y[mine],
+                weight=self._weight,
+                label_smoothing=config.label_smoothing,
+                reduction="sum",
+            )
+            # The exchange takes the mean over processes, the batch wants its own weighted mean.
+            loss = loss * exchange.world / self._weight[self._y[batch]].sum()
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+
+
+def finished(task: Task, tensors: Tensors) -> Trained:
+    """Return fitted weights as the classifier reads them, measured on what was held out."""
+    network = _network(task)
+    network.load_state_dict(dict(tensors))
+    network.eval()
+    held = _parts(task)[0]
     with torch.no_grad():
-        right = (network(x[held]).argmax(1) == y[held]).float().mean()
-    matrix = _array(first.weight).T
-    size = dense.shape[1]
+        best = network(torch.from_numpy(task.matrix()[held.numpy()])).argmax(1)
+    right = (best == torch.tensor(task.labels)[held]).float().mean()
+    first, last = (network.get_submodule(name) for name in ("0", "3"))
+    matrix, size = _array(first.weight).T, task.dense.shape[1]
     return Trained(
         weights={
             "dense": np.ascontiguousarray(matrix[:size]),
@@ -85,31 +186,26 @@ def labels(intents: Sequence[Intent]) -> torch.Tensor:
     return torch.tensor([INTENTS.index(i) for i in intents])
 
 
-def _fit(
-    network: torch.nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    kept: list[int],
-    config: NluTraining,
-) -> None:
-    counts = torch.bincount(y[kept], minlength=len(INTENTS)).clamp(min=1).float()
-    loss_of = torch.nn.CrossEntropyLoss(
-        weight=(counts.mean() / counts) ** config.balance, label_smoothing=config.label_smoothing
-    )
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    network.train()
-    for _ in range(config.epochs):
-        shuffled = torch.tensor(kept)[torch.randperm(len(kept))]
-        for start in range(0, len(kept), config.batch_size):
-            batch = shuffled[start : start + config.batch_size]
-            loss = loss_of(network(x[batch]), y[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    network.eval()
+def _parts(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return which messages are held out and which are learned from, drawn by the seed."""
+    drawn = torch.Generator().manual_seed(task.config.seed)
+    order = torch.randperm(len(task.labels), generator=drawn)
+    cut = max(1, round(len(order) * task.config.held_out))
+    return order[:cut], order[cut:]
 
 
-def _array(parameter: torch.Tensor) -> F32:
-    return parameter.detach().numpy().astype(np.float32)
+def _network(task: Task) -> torch.nn.Sequential:
+    """Return the network with the seed's weights."""
+    config = task.config
+    torch.manual_seed(config.seed)
+    return torch.nn.Sequential(
+        torch.nn.Linear(task.dense.shape[1] + BUCKETS, config.hidden),
+        torch.nn.ReLU(),
+        torch.nn.Dropout(config.dropout),
+        torch.nn.Linear(config.hidden, len(INTENTS)),
+    )
+
+
+def _array(parameter: Any) -> F32:
+    array: F32 = parameter.detach().numpy().astype(np.float32)
+    return array

@@ -12,7 +12,14 @@ from typing import Any, Final
 from cluster.programs import ProgramError
 from cluster.registry.content import card_of, lineage_of
 from cluster.registry.models import ModelRegistry
-from cluster.registry.release import Differences, Interval, Refused, decide
+from cluster.registry.release import (
+    OFFLINE_GAIN,
+    Differences,
+    Interval,
+    Refused,
+    decide,
+    offline_gain,
+)
 from naviyam.clock import Clock
 from naviyam.errors import InputError, NotFoundError
 from naviyam.feedback.query import query
@@ -200,10 +207,12 @@ class Learning:
         folder: Path,
     ) -> dict[str, Any]:
         """Register the candidate and act on the decision; doing it again after a kill changes nothing."""
+        candidate, champion = _numbers(evaluated["candidate"]), _numbers(evaluated["champion"])
+        gain = offline_gain(kind.name, candidate, champion)
         decision = decide(
             kind.name,
-            _numbers(evaluated["candidate"]),
-            _numbers(evaluated["champion"]),
+            candidate,
+            champion,
             self._settings.release,
             difference=_intervals(evaluated.get("difference", {})),
         )
@@ -217,9 +226,9 @@ class Learning:
                 dataset_folder=str(data["folder"]),
                 simulated=bool(data.get("simulated", False)),
             ),
-            metrics=_numbers(evaluated["candidate"]),
+            metrics=candidate | ({} if gain is None else {OFFLINE_GAIN: gain}),
         )
-        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": _numbers(evaluated["candidate"]), "champion": parent}  # fmt: skip
+        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": candidate, "champion": parent}  # fmt: skip
         if version.version == parent:
             return {**told, "decision": "refused", "reasons": [f"training left {parent} as it was"]}
         if isinstance(decision, Refused):

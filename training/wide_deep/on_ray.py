@@ -13,6 +13,7 @@ from pyarrow.fs import FileSystem
 from naviyam.settings import Settings
 from training.exchange import read_state
 from training.on_ray import (
+    Pace,
     TrainingRunError,
     exchange_of,
     forget,
@@ -32,6 +33,7 @@ class RankerJob:
     """What a worker is sent. `after_epoch` is told each epoch's number in every worker, before it is kept."""
 
     task: Task
+    checkpoint_every_s: float
     after_epoch: Callable[[int], None] | None = None
 
 
@@ -53,7 +55,13 @@ def fit_on_ray(
     folder = run_workers(
         settings,
         work,
-        {"job": RankerJob(task=task, after_epoch=after_epoch)},
+        {
+            "job": RankerJob(
+                task=task,
+                checkpoint_every_s=settings.distributed.checkpoint_every_s,
+                after_epoch=after_epoch,
+            )
+        },
         name=name,
         workers=workers,
         datasets={ROWS: ray.data.read_parquet(path, filesystem=filesystem)},
@@ -81,19 +89,22 @@ def forget_run(settings: Settings, name: str) -> None:
 def work(arguments: dict[str, Any]) -> None:
     """Run in one worker, from the last checkpoint if there is one."""
     job: RankerJob = arguments["job"]
-    trainee = Trainee(job.task, exchange=exchange_of("ddp"))
+    exchange = exchange_of("ddp")
+    trainee = Trainee(job.task, exchange=exchange)
+    pace = Pace(exchange, job.checkpoint_every_s)
 
     def after(trained: Trainee) -> None:
         if job.after_epoch is not None:
             job.after_epoch(len(trained.losses))
-        report_state(
-            trained.state(),
-            {
-                "epoch": len(trained.losses),
-                "loss": trained.losses[-1],
-                "validation_loss": trained.validation[-1],
-            },
-        )
+        if len(trained.losses) == job.task.rates.epochs or pace.due():
+            report_state(
+                trained.state(),
+                {
+                    "epoch": len(trained.losses),
+                    "loss": trained.losses[-1],
+                    "validation_loss": trained.validation[-1],
+                },
+            )
 
     trainee.fit(_windows(job.task), after=after, restored=restored_state())
 

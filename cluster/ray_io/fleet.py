@@ -1,0 +1,90 @@
+"""The running replicas as the rollouts' part sees them: `cluster.rollout.part.Fleet` over Serve's REST interface and the service."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from cluster.database import open_engine
+from cluster.monitoring.sql_store import SqlAlertStore
+from cluster.ray_io import serve
+from cluster.ray_io.traffic import apply_traffic
+from cluster.rollout.opened import LogObserver, open_rollouts
+from cluster.rollout.part import RolloutPart
+from cluster.rollout.traffic import Traffic
+from naviyam.feedback.store import EventStore
+from naviyam.settings import Settings
+
+_ASKED = 3
+"""Fresh connections that must agree on what serves: each may reach another replica."""
+
+_VERSION_OF = {"ranker": "ranker", "nlg": "adapter"}
+"""Where `GET /version` names what serves of a registered model."""
+
+_NOTHING = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeFleet:
+    """The application on the cluster behind `dashboard_url`, answering at `base_url`."""
+
+    settings: Settings
+    dashboard_url: str
+    base_url: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ServeFleet":
+        """Return the fleet of the service that these settings start."""
+        serving = settings.serving
+        return cls(
+            settings=settings,
+            dashboard_url=f"http://127.0.0.1:{serving.dashboard_port}",
+            base_url=f"http://{serving.host}:{serving.port}",
+        )
+
+    def revision(self) -> int | None:
+        """Return the revision that Serve was handed last, which it carries to every replica, new ones too."""
+        try:
+            httpx.get(self.dashboard_url, timeout=2.0, trust_env=False)
+            applications = serve.declared(self.dashboard_url)
+        except (httpx.HTTPError, serve.ServeError):
+            return None
+        for application in applications:
+            if application["name"] == serve.APPLICATION:
+                return _revision(application)
+        return None
+
+    def apply(self, traffic: Traffic) -> None:
+        apply_traffic(
+            self.settings, traffic, dashboard_url=self.dashboard_url, base_url=self.base_url
+        )
+
+    def serves(self, model: str, version: str) -> bool:
+        try:
+            named = [
+                httpx.get(f"{self.base_url}/version", timeout=2.0, trust_env=False).json()
+                for _ in range(_ASKED)
+            ]
+        except (httpx.HTTPError, ValueError):
+            return False
+        found = [str(answer.get(_VERSION_OF[model], _NOTHING)) for answer in named]
+        return all(name == _NOTHING or name.rpartition("@")[2] == version for name in found)
+
+
+def open_rollout_part(settings: Settings) -> RolloutPart:
+    """Return the rollouts of an installation over its service, its event log and its alerts."""
+    return RolloutPart(
+        rollouts=open_rollouts(settings),
+        fleet=ServeFleet.of(settings),
+        observer=LogObserver(EventStore.of(settings)),
+        alarms=SqlAlertStore(open_engine(settings)),
+    )
+
+
+def _revision(application: dict[str, object]) -> int:
+    deployments = application.get("deployments") or []
+    assert isinstance(deployments, list)
+    for deployment in deployments:
+        if deployment["name"] == serve.INGRESS:
+            traffic = (deployment.get("user_config") or {}).get("traffic") or {}
+            return int(traffic.get("revision", 0))
+    return 0

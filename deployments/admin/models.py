@@ -1,0 +1,72 @@
+"""`/admin/models`: versions, their history, promotion and rollback over HTTP, the same verbs as `naviyam models`."""
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from cluster.registry.models import ModelVersion, Served
+from deployments.admin.open import Control
+
+
+class ServeIn(BaseModel):
+    """Which version is to serve; for a rollback none means the last good one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["promote", "rollback"]
+    version: str | None = Field(None, max_length=128)
+    who: str = Field("admin api", max_length=64)
+    why: str = Field("by hand", max_length=500)
+
+
+def routes(control: Control) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/models")
+
+    @router.get("")
+    def listed() -> dict[str, Any]:
+        """Return the registered versions of every model, and what serves."""
+        registry = control.registry
+        return {
+            name: {
+                "champion": getattr(registry.alias(name, "champion"), "version", None),
+                "challenger": getattr(registry.alias(name, "challenger"), "version", None),
+                "versions": [_document(v) for v in registry.versions(name)],
+            }
+            for name in registry.names()
+        }
+
+    @router.get("/{name}")
+    def history(name: str) -> dict[str, Any]:
+        """Return what served of one model, oldest first."""
+        return {"name": name, "history": [_entry(e) for e in control.registry.history(name)]}
+
+    @router.post("/{name}")
+    def serve(name: str, body: ServeIn) -> dict[str, Any]:
+        """Let a version serve, or an earlier one again."""
+        registry = control.registry
+        if body.action == "promote":
+            version = body.version or "challenger"
+            return _entry(registry.promote(name, version, who=body.who, why=body.why))
+        return _entry(registry.rollback(name, body.version, who=body.who, why=body.why))
+
+    return router
+
+
+def _document(version: ModelVersion) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "kind": version.kind,
+        "digest": version.digest,
+        "lineage": asdict(version.lineage),
+        "metrics": dict(version.metrics),
+        "created_at": version.created_at.isoformat(),
+        "refused": version.refused,
+        "removed_at": version.removed_at and version.removed_at.isoformat(),
+    }
+
+
+def _entry(entry: Served) -> dict[str, Any]:
+    return {**asdict(entry), "at": entry.at.isoformat(), "metrics": dict(entry.metrics)}
