@@ -31,7 +31,7 @@ DOCUMENT: Final = "controller"
 """Where the state of the last round is kept for `naviyam status`."""
 
 _logger = logging.getLogger(__name__)
-_IDLE_S = 0.2
+_AGAIN_S = 1.0
 _BEAT_EVERY_S = 2.0
 
 
@@ -63,20 +63,18 @@ class Controller:
     def snapshot(self) -> dict[str, Any]:
         """Return who acts and how each part does."""
         state = self._parts.state() if self._parts else {"acts": False, "parts": {}}
-        return {**state, "pid": os.getpid(), "trouble": self._trouble}
+        return {**state, "pid": os.getpid(), "trouble": self._trouble or state.get("trouble", "")}
 
     def _loop(self) -> None:
-        while not self._stop.is_set():
+        while not self._stop.wait(_AGAIN_S):
             try:
-                if self._parts is None:
-                    self._parts = self._make()
-                self._parts.round()
-                self._trouble = ""
-            except Exception as e:  # the database may be away; the loop must outlive it
-                if str(e) != self._trouble:
-                    _logger.exception("the round failed")
+                self._parts = self._make()
+            except Exception as e:  # the database may be away; the actor must outlive it
+                _logger.exception("the parts cannot be made")
                 self._trouble = f"{type(e).__name__}: {e}"
-            self._stop.wait(_IDLE_S)
+            else:
+                self._trouble = ""
+                self._parts.run(self._stop)
 
     def _make(self) -> Parts:
         store = SqlStore.of(self._settings)

@@ -83,7 +83,6 @@ def test_kills_at_random_moments_lose_and_double_nothing(tmp_path):
     finally:
         controller.kill()
         controller.wait()
-    print(f"{kills} kills; attempts: {[j.attempt for j in store.jobs()]}")
     jobs = store.jobs(states=ENDED)
     assert [j.state.value for j in jobs] == ["succeeded"] * JOBS
     assert all(JobFolder.of(settings, j.id).result() for j in jobs)

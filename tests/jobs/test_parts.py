@@ -1,12 +1,14 @@
 """Parts of the controller: one that fails holds up nobody, each has its period, and one process acts."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 
 from cluster.jobs.memory_store import MemoryStore
 from cluster.parts import Parts
-from naviyam.clock import FakeClock
+from naviyam.clock import FakeClock, SystemClock
 from tests.jobs.conftest import NOW
 
 
@@ -59,6 +61,35 @@ def test_one_process_acts_until_it_dies(clock):
     assert second.round()
     assert not first.round()
     assert second.parts[0].at == [timedelta(seconds=26).total_seconds()]
+
+
+class Waiting(Counting):
+    """Ticks until it is let go."""
+
+    def __init__(self):
+        super().__init__("waiting", 0.01)
+        self.go = threading.Event()
+
+    def tick(self, now):
+        super().tick(now)
+        assert self.go.wait(30)
+
+
+def test_a_long_look_of_one_holds_up_no_other():
+    long, short = Waiting(), Counting("short", 0.01)
+    stop = threading.Event()
+    parts = Parts(parts=[long, short], leases=MemoryStore(), holder="a", clock=SystemClock())
+    running = threading.Thread(target=parts.run, args=(stop,))
+    running.start()
+    deadline = time.monotonic() + 30
+    while len(short.at) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert len(long.at) == 1
+    stop.set()
+    long.go.set()
+    running.join(30)
+    assert not running.is_alive()
 
 
 def test_a_lease_given_back_is_taken_at_once(clock):
