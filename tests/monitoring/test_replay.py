@@ -91,7 +91,7 @@ def test_a_burst_of_errors_is_told_at_once_and_an_empty_night_neither_clears_nor
     morning = [int(31.5 * HOUR) + 600 * n for n in range(12)]
     assert replay(synthetic, log, evening + night + morning) == [
         "02 21:00 real error_rate raised ALARM",
-        "03 08:00 real error_rate cleared ALARM",
+        "03 08:20 real error_rate cleared ALARM",
     ]
 
 
