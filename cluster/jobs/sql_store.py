@@ -7,17 +7,16 @@ compare-and-set hold between processes. Tables: `tables`.
 import contextlib
 import json
 import secrets
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from cluster.database import database_url, engine_of
 from cluster.jobs.states import ENDED, JobEvent, JobState, after
 from cluster.jobs.store import Document, StoreError, job_id, no_job, queue_full
 from cluster.jobs.tables import (
@@ -33,7 +32,6 @@ from cluster.jobs.tables import (
 from cluster.jobs.types import Job, JobSpec
 from naviyam.settings import Settings
 
-_LOCK_WAIT_S = 10
 _QUEUE_LOCK = "lock:queue"
 _ENDED = tuple(state.value for state in ENDED)
 
@@ -42,13 +40,13 @@ class SqlStore:
     """`Store` over SQLAlchemy Core. Safe in threads and beside other processes.
 
     Args:
-        url: of SQLAlchemy, such as `sqlite:////var/naviyam/control.sqlite` or `postgresql+psycopg://user@host/db`.
+        url: of SQLAlchemy, such as `sqlite:////var/naviyam/control.db` or `postgresql+psycopg://user@host/db`.
         salt: gives the last part of a job's id.
     """
 
     def __init__(self, url: str, salt: Callable[[], str] = lambda: secrets.token_hex(2)) -> None:
         self._salt = salt
-        self._engine = _engine(url)
+        self._engine = engine_of(url)
         self.where = self._engine.url.render_as_string(hide_password=True)
         with self._writing() as connection:
             METADATA.create_all(connection)
@@ -57,12 +55,7 @@ class SqlStore:
     @classmethod
     def of(cls, settings: Settings) -> "SqlStore":
         """Return the installation's store; the tables are made where they are missing."""
-        url = settings.jobs.database
-        if not url:
-            path = settings.paths.state.resolve() / "control.sqlite"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            url = f"sqlite:///{path}"
-        return cls(url)
+        return cls(database_url(settings))
 
     def close(self) -> None:
         """Close the connections."""
@@ -195,35 +188,6 @@ class SqlStore:
                 f"the control plane's database {self.where} failed: {str(e).splitlines()[0]}; "
                 "see jobs.database"
             ) from e
-
-
-def _engine(url: str) -> sa.Engine:
-    if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
-    _make_wal(url)
-    engine = sa.create_engine(url, connect_args={"timeout": _LOCK_WAIT_S})
-
-    @sa.event.listens_for(engine, "connect")
-    def connected(connection: Any, record: object) -> None:
-        # SQLAlchemy's own BEGIN below, in place of the driver's, which takes the lock too late.
-        connection.isolation_level = None
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def begun(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _make_wal(url: str) -> None:
-    """Put the file into WAL mode, which stays with it."""
-    path = sa.make_url(url).database
-    Path(path or "").parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(path or ":memory:", timeout=_LOCK_WAIT_S)) as file:
-        file.execute("PRAGMA journal_mode=WAL")
 
 
 def _lock(connection: sa.Connection, name: str) -> None:

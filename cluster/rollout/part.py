@@ -145,7 +145,11 @@ class RolloutPart:
 
     def _suspects(self, at: datetime) -> list[Experiment]:
         experiments = self.rollouts.experiments.all()
-        trying = [e for e in experiments if e.state in (State.RUNNING, State.PROMOTING)]
+        trying = [
+            e
+            for e in experiments
+            if e.state in (State.RUNNING, State.PROMOTING) and e.created_at <= at
+        ]
         if trying:
             return trying
         since = at - timedelta(seconds=self.rollouts.settings.rollout.watch_s)
