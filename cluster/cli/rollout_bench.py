@@ -103,7 +103,7 @@ def _events(trial: Trial, rollout: Rollout, release: Release) -> Iterator[int]:
     due = promising | (worse >= threshold) | (unhappy >= threshold)
     due |= _split_evidence(trial) >= np.log(1 / rollout.srm_alpha)
     mine_s = trial.answers.at_s[trial.answers.candidate]
-    for guard in guardrails(trial.answers, rollout):
+    for guard in guardrails(trial.answers, trial.periods, rollout):
         if guard.breach is not None:
             due[np.searchsorted(trial.looks_s, mine_s[guard.breach.at]) :] = True
     yield from np.flatnonzero(due).tolist()

@@ -32,6 +32,7 @@ _GUARDS: Final = 3
 _HARMLESS: Final = 0.2
 _LEAST_NULL: Final = 0.001
 _SLOW: Final = 0.05
+_HOUR_S: Final = 3_600.0
 """Share of answers above a 95th percentile."""
 
 
@@ -149,7 +150,7 @@ def analyse_columns(
         differences=differences(users, periods, alpha=2 * settings.alpha / _SIDES),
         sample_ratio=_sample_ratio(users, periods, settings),
         both_arms=_both_arms(users, settings),
-        guardrails=guardrails(answers, settings),
+        guardrails=guardrails(answers, periods, settings),
         waiting=int((~users.known).sum()),
         moved=int(users.moved.sum()),
         left_out=int((users.faulty | users.settling).sum()),
@@ -223,7 +224,7 @@ def _both_arms(users: Users, settings: Rollout) -> Share:
     )
 
 
-def guardrails(answers: Answers, settings: Rollout) -> tuple[Share, ...]:
+def guardrails(answers: Answers, periods: Periods, settings: Rollout) -> tuple[Share, ...]:
     """Judge the candidate's errors, stopped answers and slow answers, those last once there are stable ones to compare."""
     mine, stable = answers.candidate, ~answers.candidate
     trusted = int(stable.sum()) >= settings.least_answers
@@ -242,9 +243,9 @@ def guardrails(answers: Answers, settings: Rollout) -> tuple[Share, ...]:
         ),
     }
     if trusted:
-        usual_s = np.quantile(answers.latency_s[stable], 1 - _SLOW)
-        slow = answers.latency_s > settings.max_latency_ratio * usual_s
-        limits["slow answers"] = (slow, _SLOW, _SLOW / 2)
+        slow = answers.latency_s > settings.max_latency_ratio * _usual_s(answers, periods, settings)
+        own = float(slow[stable].mean())
+        limits["slow answers"] = (slow, max(_SLOW, own), max(_SLOW / 2, own))
     return tuple(
         share(
             name,
@@ -258,3 +259,22 @@ def guardrails(answers: Answers, settings: Rollout) -> tuple[Share, ...]:
         )
         for name, (event, limit, null) in limits.items()
     )
+
+
+def _usual_s(answers: Answers, periods: Periods, settings: Rollout) -> F64:
+    """Return the 95th percentile of the stable arm [n] around each answer: of its weight period and hour.
+
+    The candidate's share grows with time, so that over a whole life a busy evening would count as the candidate's doing.
+    Where the stable arm has too few answers then, its whole life stands for it.
+    """
+    stable = ~answers.candidate
+    usual: F64 = np.full(len(stable), np.quantile(answers.latency_s[stable], 1 - _SLOW))
+    begin_s = answers.at_s[0] if len(stable) else 0.0
+    hour = ((answers.at_s - begin_s) // _HOUR_S).astype(np.int64)
+    when = periods.index(answers.at_s) * (int(hour.max()) + 1) + hour
+    for one in np.unique(when[answers.candidate]):
+        here = when == one
+        theirs = answers.latency_s[here & stable]
+        if len(theirs) >= settings.least_answers:
+            usual[here] = np.quantile(theirs, 1 - _SLOW)
+    return usual

@@ -195,3 +195,18 @@ def test_a_stream_that_is_none_says_where(tmp_path, text, why):
         analyse_file(path, weights=0.5, settings=ROLLOUT)
     with pytest.raises(InputError, match="no stream in"):
         analyse_file(tmp_path / "none.jsonl", weights=0.5, settings=ROLLOUT)
+
+
+def test_a_busy_evening_is_not_the_candidates_doing():
+    """Its share had grown by then: over the whole life the candidate saw more of it than the stable arm did."""
+    calm = crowd(600, weight=0.1, every_s=20)
+    evening_s = 600 * 20 + 3600.0
+    busy = [
+        replace(s, latency_s=3 * s.latency_s)
+        for s in crowd(600, weight=0.5, every_s=20, from_s=evening_s, seed=2, prefix="v")
+    ]
+    grown = [WeightChange(at=at(0), weight=0.1), WeightChange(at=at(evening_s), weight=0.5)]
+    found = guards(look([*calm, *busy], weights=grown))
+    assert not found["slow answers"].breached
+    slower = [replace(s, latency_s=2 * s.latency_s) if s.arm == "candidate" else s for s in busy]
+    assert guards(look([*calm, *slower], weights=grown))["slow answers"].breached
