@@ -212,6 +212,31 @@ def rollout(
         raise typer.Exit(1)
 
 
+@app.command()
+def chaos(
+    ctx: typer.Context,
+    kills: Annotated[int, typer.Option(min=1, help="How often something is killed.")] = 50,
+    least_s: Annotated[float, typer.Option(min=0, help="Least seconds between two kills.")] = 4.0,
+    most_s: Annotated[float, typer.Option(min=0, help="Most seconds between two kills.")] = 12.0,
+    round_users: Annotated[int, typer.Option(min=1, help="Simulated children a round.")] = 300,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+) -> None:
+    """Kill -9 controller, replicas, job workers and the head of an installation in use, and count what was lost.
+
+    With a configuration that has a state of its own (configs/chaos.yaml): jobs and canaries are real, the children
+    simulated. Exits 1 where a job was lost or done twice, an arm is stuck, an acknowledged event is gone or a verdict wrong.
+    """
+    from cluster.cli.chaos_bench import run
+
+    session: Session = ctx.obj
+    found, tables = run(
+        session, kills=kills, pause_s=(least_s, most_s), round_users=round_users, seed=seed
+    )
+    session.answer(found, *tables)
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
 def _figures_table(found: "dict[str, Figures]") -> Any:
     names = ["requests", "rps", "ok", "refused", "errors", "written_by_llm"]
     rows: list[list[object]] = [[n, *(getattr(f, n) for f in found.values())] for n in names]

@@ -192,13 +192,13 @@ def _worse(story: Story, rollouts: "Rollouts", use: Callable[[], None]) -> bool:
     from cluster.registry.models import Lineage
     from cluster.registry.release import OFFLINE_GAIN
     from cluster.rollout.experiment import State
-    from naviyam.simulation.planted import reversed_ranker
+    from naviyam.simulation.planted import planted_ranker
 
     champion = rollouts.registry.alias("ranker", "champion")
     assert champion is not None
     target = story.session.settings.paths.state / "planted" / f"{champion.version}-reversed"
     shutil.rmtree(target, ignore_errors=True)
-    reversed_ranker(champion.folder, target)
+    planted_ranker(champion.folder, target, reverse=True)
     planted = rollouts.registry.register(
         "ranker",
         target,

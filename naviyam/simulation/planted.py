@@ -1,8 +1,9 @@
-"""A worse ranker made on purpose: the same model with every score turned around. For demonstrations and tests of a rollout."""
+"""Rankers made on purpose: another one's copy, turned around or not. For demonstrations and tests of a rollout."""
 
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from safetensors.numpy import save_file
 
 from naviyam.features.spec import HIDDEN
@@ -13,12 +14,14 @@ _TURNED = ("wide.weight", f"deep.{_LAST}.weight", f"deep.{_LAST}.bias")
 """What the logit is linear in: with these negated the best shop is the last."""
 
 
-def reversed_ranker(source: Path, target: Path) -> None:
-    """Write a ranker whose order is the reverse of another's; its card says that it was planted.
+def planted_ranker(source: Path, target: Path, *, reverse: bool, noise: float = 0.0) -> None:
+    """Write a copy of a ranker; its card says that it was planted.
 
     Args:
         source: folder of a whole ranker.
         target: folder to make.
+        reverse: turns every score around, so that the best shop comes last.
+        noise: stretches the scores by this share, which changes no order but the content.
 
     Raises:
         ArtifactError: the source is not whole.
@@ -28,16 +31,18 @@ def reversed_ranker(source: Path, target: Path) -> None:
     for path in sorted(source.iterdir()):
         if path.is_file() and path.name != WEIGHTS_FILE:
             (target / path.name).write_bytes(path.read_bytes())
+    factor = np.float32((-1 if reverse else 1) * (1 + noise))
     tensors = {
-        name: -tensor if name in _TURNED else tensor for name, tensor in artifact.tensors.items()
+        name: factor * tensor if name in _TURNED else tensor
+        for name, tensor in artifact.tensors.items()
     }
     save_file(tensors, target / WEIGHTS_FILE)
     card = artifact.card
     replace(
         card,
-        version=f"{card.version}-reversed",
+        version=target.name,
         parent=card.version,
-        metrics={"planted": "reversed"},
+        metrics={"planted": "reversed" if reverse else "copied"},
         simulated=True,
         digests=file_digests(target),
     ).save(target)

@@ -26,7 +26,7 @@ from naviyam.ranker.scorer import WideDeepScorer
 from naviyam.request import Filters, RequestContext, UserProfile
 from naviyam.search import RankRequest
 from naviyam.simulation.behavior import simulate_behavior
-from naviyam.simulation.planted import reversed_ranker
+from naviyam.simulation.planted import planted_ranker
 from naviyam.simulation.shops import sample_shops
 from training.wide_deep.loop import predict, tensors_of
 from training.wide_deep.network import WideDeep
@@ -324,7 +324,7 @@ def test_probabilities_do_not_overflow() -> None:
 
 
 def test_a_planted_ranker_is_another_turned_around(world: RankerWorld, tmp_path: Path) -> None:
-    reversed_ranker(world.folder, tmp_path / "planted")
+    planted_ranker(world.folder, tmp_path / "planted", reverse=True)
     rows = range(1, 30)
     scores = scorer_of(world).rank(request_of(world, rows), top_k=5).scores
     planted = scorer_of(world, tmp_path / "planted").rank(request_of(world, rows), top_k=5)
