@@ -1,4 +1,4 @@
-"""`naviyam learn`: train on new feedback, evaluate, and promote what is better."""
+"""`naviyam learn`: train on new feedback, evaluate, and leave what is better as challenger for a canary."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +16,11 @@ def learn(
     only: Annotated[
         list[str] | None, typer.Option(help="ranker or nlg; may be repeated.", metavar="NAME")
     ] = None,
-    hold: Annotated[
-        bool, typer.Option("--hold", help="Leave what is accepted as challenger.")
+    promote: Annotated[
+        bool,
+        typer.Option(
+            "--promote/--hold", help="Let what is accepted serve at once, without a canary."
+        ),
     ] = False,
     plant: Annotated[
         list[str] | None,
@@ -28,7 +31,7 @@ def learn(
 ) -> None:
     """Learn from new feedback; without any, say so. A run that was broken off goes on where it stopped."""
     session: Session = ctx.obj
-    outcome = run(session, only=only, hold=hold, plant=plant, workers=workers, jobs=jobs)
+    outcome = run(session, only=only, hold=not promote, plant=plant, workers=workers, jobs=jobs)
     session.answer(outcome, outcome_table(outcome))
 
 
@@ -36,7 +39,7 @@ def run(
     session: Session,
     *,
     only: list[str] | None = None,
-    hold: bool = False,
+    hold: bool = True,
     plant: list[str] | None = None,
     workers: int = 0,
     jobs: bool = False,
