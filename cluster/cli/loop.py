@@ -4,7 +4,7 @@ The controller does the work: its schedule starts the training, its rollouts try
 children. This command only uses the service and watches.
 """
 
-import time
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,9 +32,15 @@ def loop(
         float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
     ] = 0.2,
     drift: Annotated[
-        float,
-        typer.Option(min=0, help="How far the children's tastes have moved since the bootstrap."),
-    ] = 1.5,
+        float, typer.Option(help="How far the children's tastes have moved since the bootstrap.")
+    ] = 3.0,
+    poor_start: Annotated[
+        bool,
+        typer.Option(
+            "--poor-start/--no-poor-start",
+            help="Begin with the bootstrapped ranker turned around, so that there is much to learn.",
+        ),
+    ] = True,
     round_users: Annotated[
         int, typer.Option(min=1, help="Children a round while a canary runs.")
     ] = 400,
@@ -66,10 +72,15 @@ def loop(
         story=story, seed=seed, drift=drift, clients=clients, round_users=round_users
     )
     ends: list[bool] = []
+    rollouts = open_rollouts(session.settings)
+    rollouts.registry.adopt("ranker")
     try:
+        if poor_start:
+            poor = _planted(story, rollouts, "a poor first ranker")
+            rollouts.registry.promote("ranker", poor, who=_WHO, why="to have much to learn")
+            wait_served(story, {"ranker": poor}, timeout_s=_SERVED_WITHIN_S)
         children.use(users, chat_share=chat_share)
         outcome = _learned(story)
-        rollouts = open_rollouts(session.settings)
         for layer, version in _challengers(outcome):
             ends.append(_decided(story, rollouts, layer, version, children.round))
         if worse:
@@ -185,37 +196,38 @@ def _decided(
     return True
 
 
-def _worse(story: Story, rollouts: "Rollouts", use: Callable[[], None]) -> bool:
-    """Plant the champion turned around as challenger; return whether the canary rolled it back."""
-    import shutil
-
+def _planted(story: Story, rollouts: "Rollouts", what: str) -> str:
+    """Register the champion turned around; return its version."""
     from cluster.registry.models import Lineage
     from cluster.registry.release import OFFLINE_GAIN
-    from cluster.rollout.experiment import State
     from naviyam.simulation.planted import planted_ranker
 
-    champion = rollouts.registry.alias("ranker", "champion")
-    assert champion is not None
-    target = story.session.settings.paths.state / "planted" / f"{champion.version}-reversed"
-    shutil.rmtree(target, ignore_errors=True)
-    planted_ranker(champion.folder, target, reverse=True)
-    planted = rollouts.registry.register(
-        "ranker",
-        target,
-        lineage=Lineage(parent=champion.version, simulated=True),
-        metrics={OFFLINE_GAIN: 0.05},
-    )
-    rollouts.registry.set_alias("ranker", "challenger", planted.version)
-    story.tell("planted a worse ranker", version=planted.version, said_of_itself="offline gain 5 %")
-    began_s = time.monotonic()
+    champion = rollouts.registry.get("ranker", "champion")
+    with tempfile.TemporaryDirectory() as folder:
+        planted_ranker(champion.folder, Path(folder) / "planted", reverse=True)
+        version = rollouts.registry.register(
+            "ranker",
+            Path(folder) / "planted",
+            lineage=Lineage(parent=champion.version, simulated=True),
+            metrics={OFFLINE_GAIN: 0.05},
+        ).version
+    story.tell(f"planted {what}", version=version, made_of=champion.version)
+    return version
+
+
+def _worse(story: Story, rollouts: "Rollouts", use: Callable[[], None]) -> bool:
+    """Plant a worse challenger that says it gains 5 % offline; return whether the canary rolled it back."""
+    from cluster.rollout.experiment import State
+
+    serving = versions(story.session)["ranker"]
+    planted = _planted(story, rollouts, "a worse challenger")
+    rollouts.registry.set_alias("ranker", "challenger", planted)
     ended = watch_canary(
-        story, rollouts, layer="ranker", candidate=planted.version, use=use,
-        timeout_s=_CANARY_TIMEOUT_S,
-    )  # fmt: skip
-    if ended is None or ended.state is not State.ROLLED_BACK:
-        return False
-    story.tell("rolled back", after_s=round(time.monotonic() - began_s, 1), **versions(story.session))  # fmt: skip
-    return champion.version in versions(story.session)["ranker"]
+        story, rollouts, layer="ranker", candidate=planted, use=use, timeout_s=_CANARY_TIMEOUT_S
+    )
+    story.tell("after it", **versions(story.session))
+    rolled_back = ended is not None and ended.state is State.ROLLED_BACK
+    return rolled_back and versions(story.session)["ranker"] == serving
 
 
 def _figures(groups: "list[GroupFigures]") -> Any:
