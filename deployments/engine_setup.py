@@ -112,10 +112,13 @@ def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
     else:
         arguments["kv_cache_memory_bytes"] = int(llm.kv_cache_gib * _GIB)
     if llm.max_loras:
+        # On a CPU vLLM 0.32 computes a request without an adapter, in a batch with others, by the last slot: it stays
+        # empty (slots fill from the first on).
+        spare = 0 if llm.num_gpus else 1
         arguments |= {
             "enable_lora": True,
-            "max_loras": llm.max_loras,
-            "max_cpu_loras": llm.max_loras,
+            "max_loras": llm.max_loras + spare,
+            "max_cpu_loras": llm.max_loras + spare,
             "max_lora_rank": llm.max_lora_rank,
         }
         if not llm.num_gpus:

@@ -25,17 +25,19 @@ def ray_session():
     import ray  # noqa: PLC0415
     from ray import serve  # noqa: PLC0415
 
-    ray.init(
-        num_cpus=2,
-        include_dashboard=True,
-        dashboard_port=DASHBOARD_PORT,
-        log_to_driver=False,
-        configure_logging=False,
-    )
-    serve.start(http_options={"host": "127.0.0.1", "port": PORT})
-    yield serve
-    serve.shutdown()
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        ray.init(
+            num_cpus=2,
+            include_dashboard=True,
+            dashboard_port=DASHBOARD_PORT,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+        serve.start(http_options={"host": "127.0.0.1", "port": PORT})
+        yield serve
+        serve.shutdown()
+        ray.shutdown()
 
 
 @pytest.mark.parametrize("light_stages", ["in_process", "deployments"])
