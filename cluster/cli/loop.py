@@ -72,9 +72,9 @@ def loop(
         story=story, seed=seed, drift=drift, clients=clients, round_users=round_users
     )
     ends: list[bool] = []
-    rollouts = open_rollouts(session.settings)
-    rollouts.registry.adopt("ranker")
     try:
+        rollouts = open_rollouts(session.settings)
+        rollouts.registry.adopt("ranker")
         if poor_start:
             poor = _planted(story, rollouts, "a poor first ranker")
             rollouts.registry.promote("ranker", poor, who=_WHO, why="to have much to learn")

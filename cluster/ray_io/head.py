@@ -67,7 +67,7 @@ def find_head(settings: Settings) -> Head | None:
     return head if marked_processes(head.mark) else None
 
 
-def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: float = 60) -> Head:
+def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: float = 180) -> Head:
     """Start a head bounded to this machine and wait until its dashboard listens.
 
     What an earlier head that was killed kept (jobs, detached actors, the Serve application) comes back with it: Ray's
@@ -211,6 +211,8 @@ def ray_environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_AUTH_MODE": "disabled",
+        # On a busy machine the tables answer later than after the 5 s of the default.
+        "RAY_gcs_rpc_server_connect_timeout_s": "30",
         "RAY_gcs_storage": "rocksdb",
         "RAY_gcs_storage_path": str(_tables(settings)),
         # Off, Ray keeps to the loopback address (127.0.0.1 as a node's address would be replaced by an outer one).

@@ -7,6 +7,7 @@ registered model, one an entry. `mlflow ui --backend-store-uri sqlite:///<paths.
 Importing this module imports MLflow, which takes seconds: import it where it is needed.
 """
 
+import fcntl
 import json
 import logging
 from collections.abc import Mapping
@@ -45,7 +46,11 @@ class MlflowRecords:
         self.uri = tracking_uri(folder)
         self._artifacts = folder / "artifacts"
         logging.getLogger("alembic").setLevel(logging.WARNING)
-        self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        with (folder / ".lock").open("w") as lock:
+            # MLflow makes and migrates its tables without a lock: of two processes that begin, one would fail.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            self._client.search_registered_models(max_results=1)
 
     def names(self) -> tuple[str, ...]:
         found = self._client.search_registered_models(max_results=_PAGE)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -225,3 +227,20 @@ class TestMlflow(Contract):
         registry.register("thing", trained("b", name="again"))
         assert records._held("thing")[-1].run_id == held.run_id
         assert b.version == registry.versions("thing")[-1].version
+
+
+@pytest.mark.mlflow
+def test_processes_that_open_a_new_store_at_the_same_time_all_do(tmp_path):
+    program = (
+        "import sys; from pathlib import Path; from cluster.registry.mlflow_registry import MlflowRecords; "
+        "print(MlflowRecords(Path(sys.argv[1])).names())"
+    )
+    opened = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "mlflow")],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert [process.communicate(timeout=300)[0].strip() for process in opened] == ["()"] * 2
