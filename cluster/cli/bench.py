@@ -160,7 +160,12 @@ def train(
         for way, figures in result.get(kind, {}).items()
     ]
     session.answer(
-        result, table("bench train", ("model", "way", "rows/s", "of plain", "rounds"), rows)
+        result,
+        table(
+            "bench train",
+            ("model", "way", "rows/s", "of plain", "rows/CPU s", "of plain", "rounds"),
+            rows,
+        ),
     )
 
 

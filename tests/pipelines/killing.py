@@ -31,6 +31,7 @@ from naviyam.catalog.types import Shop
 from naviyam.features.tables import CrossRates, FeatureTables
 from naviyam.settings import Settings
 from tests.training.small import VOCABULARY, logged_set
+from training.pipelines.journal import Journal
 from training.wide_deep.network import WideDeep
 from training.wide_deep.output import write_model
 
@@ -78,19 +79,29 @@ class Small:
         return outcome
 
     def learn_under_kills(self, data: Path, rng: random.Random, longest_s: float) -> int:
-        """Learn, ended by -9 after at most so many seconds and begun again until it is done; return how often."""
+        """Learn, ended by -9 after at most so many seconds and begun again until it is done; return how often.
+
+        A run that was killed between its last word in the journal and its exit is done: a planted set that is given
+        again is learned from again.
+        """
         kills = 0
-        while True:
+        while not self.done():
             running = self.begin(data)
             try:
                 running.communicate(timeout=rng.uniform(0.0, longest_s))
             except subprocess.TimeoutExpired:
                 running.kill()
                 running.communicate()
-                kills += 1
+                kills, longest_s = kills + 1, longest_s * 1.2  # a machine may be slower by now
                 continue
             assert running.returncode == 0
-            return kills
+            break
+        return kills
+
+    def done(self) -> bool:
+        """Return whether a run came to its end."""
+        root = self.settings.paths.state / "learn"
+        return any(run.outcome is not None for run in Journal.runs(root))
 
     def result(self) -> dict[str, Any]:
         """Return what the registry and the pointer say: all that may not depend on how often it was killed."""

@@ -11,10 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
+
+if TYPE_CHECKING:
+    from training.bench.on_ray import Rate
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,21 +49,25 @@ def measure(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]
     with cluster_of(settings, os.environ, workers=arguments.workers):
         for kind in chosen:
             meter = kinds[kind](settings)
-            rates: dict[int, list[float]] = {way: [] for way in ways}
+            rates: dict[int, list[Rate]] = {way: [] for way in ways}
             for number in range(arguments.rounds):
                 for way in ways:
                     rates[way].append(meter(way, number))
-                    sys.stderr.write(f"{kind}, {way} workers: {rates[way][-1]:.1f} rows/s\n")
-            plain = median(rates[0])
-            found[kind] = {
-                str(way): {
-                    "rows_per_s": round(median(of), 2),
-                    "of_plain": round(median(of) / plain, 3),
-                    "rounds": [round(r, 2) for r in of],
-                }
-                for way, of in rates.items()
-            }
+                    sys.stderr.write(f"{kind}, {way} workers: {rates[way][-1]}\n")
+            found[kind] = {str(way): _figures(of, rates[0]) for way, of in rates.items()}
     return found
+
+
+def _figures(rates: "Sequence[Rate]", plain: "Sequence[Rate]") -> dict[str, Any]:
+    """Return medians, and their shares of the plain loop's."""
+    per_s, per_cpu_s = (median(r.per_s for r in rates), median(r.per_cpu_s for r in rates))
+    return {
+        "rows_per_s": round(per_s, 2),
+        "of_plain": round(per_s / median(r.per_s for r in plain), 3),
+        "rows_per_cpu_s": round(per_cpu_s, 2),
+        "of_plain_by_cpu": round(per_cpu_s / median(r.per_cpu_s for r in plain), 3),
+        "rounds": [round(r.per_s, 2) for r in rates],
+    }
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Meters: one timed run of a loop, plain or with workers. Times are taken where the loop runs and handed over in a file."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from naviyam.catalog.behavior import Behavior
@@ -20,8 +21,17 @@ from training.wide_deep import dataset, loop
 from training.wide_deep.fit import Trainee, windows_of
 from training.wide_deep.on_ray import fit_on_ray, forget_run
 
-Meter = Callable[[int, int], float]
-"""Runs with so many workers (0: the plain loop) as the n-th of them; returns rows a second."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Rows a second of time, and of the processors' time: the second is much the same on a machine that does other things."""
+
+    per_s: float
+    per_cpu_s: float
+
+
+Meter = Callable[[int, int], Rate]
+"""Runs with so many workers (0: the plain loop) as the n-th of them."""
 
 EPOCHS = 24
 STEPS = 7
@@ -37,7 +47,7 @@ def ranker_meter(settings: Settings) -> Meter:
     task, rows = loop.task_of(prepared, settings.ranker_training)
     task = replace(task, rates=replace(task.rates, epochs=EPOCHS))
 
-    def meter(workers: int, number: int) -> float:
+    def meter(workers: int, number: int) -> Rate:
         with tempfile.TemporaryDirectory() as place:
             marks = Path(place) / "marks"
 
@@ -70,7 +80,7 @@ def lora_meter(settings: Settings) -> Meter:
     corpus = Corpus.split(samples, config)
     base = prepare_base(settings)
 
-    def meter(workers: int, number: int) -> float:
+    def meter(workers: int, number: int) -> Rate:
         with tempfile.TemporaryDirectory() as place:
             marks = Path(place) / "marks"
 
@@ -93,12 +103,16 @@ def lora_meter(settings: Settings) -> Meter:
 
 def _mark(path: Path) -> None:
     with path.open("a", encoding="utf-8") as file:
-        file.write(f"{time.monotonic()}\n")
+        file.write(f"{os.getpid()} {time.monotonic()} {time.process_time()}\n")
 
 
-def _rate(marks: Path, workers: int, *, of: int, times: int) -> float:
-    """Return rows a second between the end of the first round of `of` rows and the last, all processes done."""
-    at = sorted(float(line) for line in marks.read_text(encoding="utf-8").split())
-    processes = max(workers, 1)
-    first, last = at[processes - 1], at[-1]
-    return of * (times - 1) / (last - first)
+def _rate(marks: Path, workers: int, *, of: int, times: int) -> Rate:
+    """Return the rates between the end of the first round of `of` rows and the last, all processes done."""
+    lines = [line.split() for line in marks.read_text(encoding="utf-8").splitlines()]
+    at = sorted(float(wall) for _, wall, _ in lines)
+    spent = [[float(cpu) for own, _, cpu in lines if own == pid] for pid in {x[0] for x in lines}]
+    rows = of * (times - 1)
+    return Rate(
+        per_s=rows / (at[-1] - at[max(workers, 1) - 1]),
+        per_cpu_s=rows / sum(max(each) - min(each) for each in spent),
+    )
