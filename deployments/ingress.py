@@ -39,11 +39,11 @@ class ClientGoneError(Exception):
 
 
 def create_app(service: ChatService) -> FastAPI:
-    """Return the application; its lifespan watches for new versions and closes the service at the end."""
+    """Return the application; its lifespan watches for new versions and traffic and closes the service at the end."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(service.runtimes.watch())
+        watching = asyncio.create_task(service.watch())
         try:
             yield
         finally:

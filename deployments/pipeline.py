@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from cluster.rollout.traffic import Traffic
+from cluster.traffic_file import published_traffic
 from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
@@ -302,6 +303,12 @@ class ChatService:
             InputError: the shape is another one.
         """
         return self.traffic.take(Traffic.parse(user_config.get("traffic") or {}))
+
+    async def watch(self) -> None:
+        """Follow new versions and new traffic until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.runtimes.watch())
+            group.create_task(self.traffic.follow(lambda: published_traffic(self.settings)))
 
     async def _ranker_ready(self, version: str) -> None:
         await self.runtimes.current.ranker.prepare(version)

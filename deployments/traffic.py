@@ -1,4 +1,7 @@
-"""The traffic table that this process answers by. No Ray: `Ingress.reconfigure` hands tables over.
+"""The traffic table that this process answers by. No Ray.
+
+It is what the published file says, looked at every `POLL_S`, and what Serve hands over (`Ingress.reconfigure`), whichever
+is newer.
 
 A new table's weights count at once. Only a candidate that is still being loaded gets nobody yet: its split opens when
 the candidate is ready, or has failed or taken too long, in which case its arm is broken and is counted so.
@@ -11,7 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from cluster.rollout.traffic import Split, Traffic
+from deployments.versioned import POLL_S
 from naviyam.arms import Arms, Layer
+from naviyam.errors import NaviyamError
 
 Prepare = Callable[[str], Awaitable[object]]
 """Returns when a layer's candidate of a version can answer; raises why it cannot."""
@@ -65,6 +70,21 @@ class TrafficTable:
         self._reopen()
         _logger.info("traffic revision %d: %s", traffic.revision, traffic.to_dict()["splits"])
         return True
+
+    async def follow(self, read: Callable[[], Traffic], every_s: float = POLL_S) -> None:
+        """Take what `read` returns, at once and until cancelled. What cannot be read is left alone."""
+        told = ""
+        while True:
+            try:
+                self.take(await asyncio.to_thread(read))
+                told = ""
+            except (NaviyamError, OSError) as e:
+                if str(e) != told:
+                    _logger.error(
+                        "traffic cannot be read, revision %d stays: %s", self.held.revision, e
+                    )
+                told = str(e)
+            await asyncio.sleep(every_s)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what /admin/traffic shows."""

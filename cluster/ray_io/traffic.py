@@ -1,7 +1,10 @@
-"""Traffic of a running application: changes the goal state's user configs alone, then waits until every replica holds it."""
+"""Traffic of a running application: publishes the table, waits until every replica holds it, and sees to the adapters it needs.
+
+Nothing is restarted: of the goal state only the language model's adapters change, where they have to.
+"""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +13,13 @@ import httpx
 from cluster.ray_io import serve
 from cluster.registry.champion import Champion
 from cluster.rollout.traffic import Traffic
+from cluster.traffic_file import publish_traffic
 from naviyam.errors import ConflictError
 from naviyam.settings import Settings
 
 _LOOK_EVERY_S = 0.02
 _COUNT_EVERY_S = 0.5
 _ANSWERING = ("RUNNING", "UPDATING")
-_AT_ONCE = {"rolling_update_percentage": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Applied:
 
 
 class NotTakenError(serve.ServeError):
-    """Serve has the table, but not every replica said within the time that it holds it."""
+    """The table is published, but not every replica said within the time that it holds it."""
 
 
 def apply_traffic(
@@ -45,54 +48,40 @@ def apply_traffic(
     adapters: Sequence[Champion] = (),
     timeout_s: float = 10.0,
 ) -> Applied:
-    """Hand a table to the running application and wait until its replicas hold it. Idempotent; blocks.
-
-    What else was declared (the settings file, other applications) stays as it is, so that nothing is restarted.
+    """Publish a table and wait until the replicas hold it. Idempotent; blocks.
 
     Raises:
-        ConflictError: the application was not declared yet (`naviyam up`), or a newer table was.
-        NotTakenError: it took longer than `timeout_s`; Serve goes on handing it over.
-        ServeError: Serve refused it.
+        ConflictError: the application was not declared yet (`naviyam up`), or a newer table was published.
+        NotTakenError: it took longer than `timeout_s`; the replicas take it as soon as they look.
+        ServeError: Serve refused the adapters.
     """
     applications = serve.declared(dashboard_url)
     ours = [a for a in applications if a["name"] == serve.APPLICATION]
     if not ours:
         raise ConflictError("the application does not run; `naviyam up` starts it")
-    if (newer := declared_traffic(ours[0]).revision) > traffic.revision:
-        raise ConflictError(
-            f"traffic revision {newer} was declared, {traffic.revision} is older and would be ignored; count on from {newer}"
-        )
     began = time.monotonic()
-    ours[0]["deployments"] = _merged(
-        ours[0].get("deployments") or [], serve.user_configs(settings, traffic, adapters)
-    )
-    serve.deploy(dashboard_url, serve.goal(settings, applications))
+    publish_traffic(settings, traffic)
     waiting, replicas = _wait(dashboard_url, base_url, traffic.revision, began + timeout_s)
-    return Applied(
-        revision=traffic.revision,
-        replicas=replicas,
-        seconds=time.monotonic() - began,
-        waiting=waiting,
-    )
+    seconds = time.monotonic() - began
+    if _tell_adapters(ours[0], serve.user_configs(settings, traffic, adapters)):
+        serve.deploy(dashboard_url, serve.goal(settings, applications))
+    return Applied(revision=traffic.revision, replicas=replicas, seconds=seconds, waiting=waiting)
 
 
-def declared_traffic(application: Mapping[str, Any]) -> Traffic:
-    """Return the table in an application's declaration, the empty one where there is none."""
-    for deployment in application.get("deployments") or ():
-        if deployment["name"] == serve.INGRESS:
-            return Traffic.parse((deployment.get("user_config") or {}).get("traffic") or {})
-    return Traffic()
+def _tell_adapters(application: dict[str, Any], told: list[dict[str, Any]]) -> bool:
+    """Put the adapters into a declaration; return whether it had others."""
+    wanted = [d for d in told if d["name"] == serve.LLM]
+    held = application.get("deployments") or []
+    if all(any(_says(h, w) for h in held) for w in wanted):
+        return False
+    names = {w["name"] for w in wanted}
+    merged = [{**next((h for h in held if h["name"] == w["name"]), {}), **w} for w in wanted]
+    application["deployments"] = [h for h in held if h["name"] not in names] + merged
+    return True
 
 
-def _merged(held: list[dict[str, Any]], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the deployments' own options with the user configs that are told, and all replicas told at once.
-
-    Serve goes from a fifth of the replicas to the next only once a round of its controller, which is seconds for five.
-    """
-    by_name = {d["name"]: d for d in held}
-    for one in told:
-        by_name[one["name"]] = {**by_name.get(one["name"], {}), **one, **_AT_ONCE}
-    return list(by_name.values())
+def _says(held: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return bool(held["name"] == wanted["name"] and held.get("user_config") == wanted["user_config"])
 
 
 def _wait(
@@ -115,7 +104,7 @@ def _wait(
             return tuple(sorted({layer for w in waiting.values() for layer in w})), len(waiting)
         if now > deadline:
             raise NotTakenError(
-                f"{len(waiting)} of {wanted} replicas hold traffic revision {revision}; it was handed over, look again"
+                f"{len(waiting)} of {wanted} replicas hold traffic revision {revision}; it is published, look again"
             )
         time.sleep(_LOOK_EVERY_S)
 

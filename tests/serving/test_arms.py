@@ -7,10 +7,11 @@ import shutil
 import pytest
 
 from cluster.rollout.traffic import Split, Traffic
+from cluster.traffic_file import publish_traffic, traffic_path
 from deployments.ingress import traffic_table
 from deployments.traffic import TrafficTable
 from naviyam import versions
-from naviyam.errors import ArtifactError, InputError
+from naviyam.errors import ArtifactError, ConflictError, InputError
 from naviyam.feedback.reader import read_events
 from naviyam.feedback.store import EventStore
 from naviyam.ids import pseudonym
@@ -201,3 +202,30 @@ def test_what_is_no_table_is_refused(two_rankers, service_of, served):
         assert service.traffic.held.revision == 0
 
     served(story, service=service)
+
+
+def test_a_published_table_is_followed_also_after_a_restart(two_rankers, service_of, served):
+    settings = service_of(two_rankers).settings
+
+    async def taken(w, revision):
+        while w.service.traffic.held.revision < revision:
+            await asyncio.sleep(0.01)
+        await ready(w)
+
+    async def first(w):
+        publish_traffic(settings, table(4, 1.0))
+        await taken(w, 4)
+        assert (await ask(w, "kid"))["variant"] == "candidate"
+        traffic_path(settings).write_text("torn")
+        await asyncio.sleep(0.6)
+        assert w.service.traffic.held.revision == 4
+        publish_traffic(settings, table(5, 1.0))
+        with pytest.raises(ConflictError, match="revision 5 was published"):
+            publish_traffic(settings, table(3))
+
+    async def again(w):
+        await taken(w, 5)
+        assert (await ask(w, "kid"))["variant"] == "candidate"
+
+    served(first, service=service_of(two_rankers))
+    served(again, service=service_of(two_rankers))

@@ -183,5 +183,5 @@ def test_new_weights_reach_the_replicas_and_no_request_fails(ray_session, state,
     assert not any(m["arm_errors"] for _, m in callers.answers)
     served = {(m["variant"], m["versions"]["ranker"] == "r2") for _, m in callers.answers}
     assert served == {("stable", False), ("candidate", True)}
-    with pytest.raises(ConflictError, match="revision 3 was declared"):
+    with pytest.raises(ConflictError, match="revision 3 was published"):
         apply_traffic(settings, weights(2, 1.0), dashboard_url=dashboard, base_url=base)
