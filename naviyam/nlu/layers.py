@@ -75,7 +75,10 @@ def plausible(intent: Intent, first: Understanding) -> bool:
     """
     if intent is Intent.HELP_NEEDED:
         return False
-    named = first.filters.category or first.filters.food_type
+    said = first.filters
+    named = said.category or said.food_type
+    if intent is Intent.THANKS:
+        return not (said.location or said.budget_max or said.open_now)
     return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
 
