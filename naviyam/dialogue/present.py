@@ -33,7 +33,17 @@ _SIDES = (
     "치킨무", "단무지", "공기밥", "공깃밥", "콜라", "사이다", "음료", "우유", "주스", "커피", "아메리카노", "라떼", "생수", "소스", "추가", "사리", "토핑",
 )  # fmt: skip
 _DRINK_PLACES = frozenset(("카페", "베이커리"))
-_COFFEE = ("커피", "아메리카노", "에스프레소", "라떼", "콜드브루", "더치", "카푸치노", "마키아또", "모카")
+_COFFEE = (
+    "커피",
+    "아메리카노",
+    "에스프레소",
+    "라떼",
+    "콜드브루",
+    "더치",
+    "카푸치노",
+    "마키아또",
+    "모카",
+)
 """No meal, and in a café the last thing to offer a child (초코라떼 too: where there is anything else, that is named)."""
 _LIKED = 0.3
 """A funnel's score from which its reason is worth telling."""
@@ -141,7 +151,7 @@ def _is_meal(r: Recommendation, view: View) -> bool:
 
     Who names the dish, or a kind of place where one drinks, is asked for nothing of the sort.
     """
-    if not r.menus or view.filters.food_type and serves_wish(r, view):
+    if not r.menus or (view.filters.food_type and serves_wish(r, view)):
         return True
     far = view.settings.meal_card.far_above * view.limit_won
     if min(m.price_won for m in r.menus) > far:

@@ -135,9 +135,7 @@ EMOJI_BY_WISH: Mapping[str, str] = {
 }  # fmt: skip
 EMOJI_ANY = ("😊", "😋", "🍚")
 
-NOTICE_CARD_UNKNOWN = (
-    "{names} 급식카드가 되는지{topic} 아직 확인되지 않았어요. 가기 전에 가게에 한번 물어보면 좋아요."
-)
+NOTICE_CARD_UNKNOWN = "{names} 급식카드가 되는지{topic} 아직 확인되지 않았어요. 가기 전에 가게에 한번 물어보면 좋아요."
 NOTICE_CARD_YES = "{names} 급식카드로 먹을 수 있는 곳이에요."
 NOTICE_CARD_NO = "{names} 급식카드가 안 되는 곳이에요."
 NOTICE_CARD: Mapping[str, str] = {

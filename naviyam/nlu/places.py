@@ -22,7 +22,7 @@ _NEXT_NEAR = re.compile(
 )
 _RELATIVE = (
     ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교(?:에서|서)?\s?(?:제일\s?|젤\s?)?(?:가까운|걸어)|교문\s?앞|학교\s?코앞|등하굣길|학교\s?(?:정문|후문|뒷문)(?:\s?(?:앞|쪽|근처))?")),
-    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|(?<![가-힣])집\s가까운|집\s?코앞")),
+    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|(?<![가-힣])집\s가까운|집\s?코앞|집에서\s?\d+\s?분")),
     ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|(?<![가-힣]\s)코앞에|(?<![가-힣])(?:요|이)\s?앞(?:에서|에)|걸어(?:서\s?)?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
 )  # fmt: skip
 _PART_OF_TOWN = re.compile(r"\s([가-힣]{1,4}(?:구|군|동|읍|면))(?=에서|에|사는|쪽|\s|$)")
@@ -51,7 +51,9 @@ _BEFORE_NEAR = re.compile(
 _NO_PLACE = re.compile(
     r"(?:학교|학원|집|아파트|여기|거기|저기|지금|우리|내|제|나|저|이|그|요|바로|제일|젤|가장|현재|위치|동네|역|회사|가게|식당|맛집|음식|카드|급카|친구|엄마|아빠|동생|추천|메뉴|혹시|오늘|점심|저녁|아침|야식|간식|시간|가까운|주위|주변|근처|나비얌|싼|열린)$"
 )
-_NEXT_IN_TOWN = re.compile(r"\s([가-힣]{2,4}\d?(?:동|읍)|[가-힣]{1,3}(?<!친)(?<!식)(?<!축)(?<!야)(?<!농)(?<!도)구)(?=에서|에|으로|쪽|이야|인데|\s|$)")
+_NEXT_IN_TOWN = re.compile(
+    r"\s([가-힣]{2,4}\d?(?:동|읍)|[가-힣]{1,3}(?<!친)(?<!식)(?<!축)(?<!야)(?<!농)(?<!도)구)(?=에서|에|으로|쪽|이야|인데|\s|$)"
+)
 _NEXT_NAMED = re.compile(r"\s([가-힣]{2,5})(?=에서(?:\s|$)|\s?(?:근처|쪽|주변))")
 """Whatever follows a town's name and is a place by its particle (성남 모란에서)."""
 
@@ -146,7 +148,11 @@ class PlaceFinder:
             for m in pattern.finditer(text):
                 name = m[m.lastindex or 0]
                 start = m.start(m.lastindex or 0)
-                if name in ordinary or overlaps(start, start + len(name), found) or self._ordinary(name, pattern):
+                if (
+                    name in ordinary
+                    or overlaps(start, start + len(name), found)
+                    or self._ordinary(name, pattern)
+                ):
                     continue
                 negated = _NOT_HERE.match(text, start + len(name)) is not None
                 found.append(Span(key="location", value=name, start=start, end=start + len(name), negated=negated))  # fmt: skip
@@ -157,7 +163,11 @@ class PlaceFinder:
         if pattern is _LONG_DONG:
             return _WORDS_IN_DONG.search(name) is not None or unify(name) in DISHES
         if pattern is _BEFORE_NEAR:
-            return _NO_PLACE.search(name) is not None or _FOOD.search(name) is not None or not is_name(name)
+            return (
+                _NO_PLACE.search(name) is not None
+                or _FOOD.search(name) is not None
+                or not is_name(name)
+            )
         return False
 
     def _prefix(self, word: str, after: str) -> tuple[int, str] | None:
@@ -190,14 +200,25 @@ def _within(text: str, found: Sequence[Span]) -> list[Span]:
     parts = []
     for span in found:
         m = _NEXT_IN_TOWN.match(text, span.end) or _NEXT_NAMED.match(text, span.end)
-        if m and m.re is _NEXT_NAMED and (_NO_PLACE.search(m[1]) or _FOOD.search(m[1]) or not is_name(m[1])):
+        if (
+            m
+            and m.re is _NEXT_NAMED
+            and (_NO_PLACE.search(m[1]) or _FOOD.search(m[1]) or not is_name(m[1]))
+        ):
             continue
-        if m and m[1] not in _NOT_DONGS and not _WORDS_IN_DONG.search(m[1]) and not overlaps(m.start(1), m.end(1), found):
+        if (
+            m
+            and m[1] not in _NOT_DONGS
+            and not _WORDS_IN_DONG.search(m[1])
+            and not overlaps(m.start(1), m.end(1), found)
+        ):
             parts.append(Span(key="location", value=m[1], start=m.start(1), end=m.end(1), negated=span.negated))  # fmt: skip
     return parts
 
 
-_FOOD = re.compile("|".join(sorted(map(re.escape, {d for d in DISHES if len(d) > 1} | set(CATEGORY_WORDS)))))
+_FOOD = re.compile(
+    "|".join(sorted(map(re.escape, {d for d in DISHES if len(d) > 1} | set(CATEGORY_WORDS))))
+)
 
 
 def narrowest(spans: tuple[Span, ...]) -> Span | None:

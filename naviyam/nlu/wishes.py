@@ -132,7 +132,9 @@ def _budget(text: str) -> list[Span]:
     )
     chosen = max(amounts, key=lambda a: a.won) if ranged else amounts[-1]
     counted = [(a, *_counted(text, a)) for a in amounts]
-    joined = all(_AND_MORE.fullmatch(text[end : b.start]) for (_, _, end), (b, _, _) in pairwise(counted))
+    joined = all(
+        _AND_MORE.fullmatch(text[end : b.start]) for (_, _, end), (b, _, _) in pairwise(counted)
+    )
     if len(counted) > 1 and joined and any(won > a.won for a, won, _ in counted):
         total = sum(won for _, won, _ in counted)
         return [Span(key="budget_max", value=total, start=amounts[0].start, end=counted[-1][2])]

@@ -105,6 +105,8 @@ def _hurt(here: Signs, together: Signs) -> bool:
         return not (
             "play" in here and strong <= {"hit"} and not {"serious", "afraid", "again"} & here
         )
+    if "again" in here and {"bullied", "hit", "threat"} & together and not joking:
+        return True
     if {"afraid", "drunk"} <= here or (
         "afraid" in here and "laughs" not in here and "play" not in here
     ):

@@ -99,7 +99,10 @@ class Screen:
         faint = {k: f"{FAINT}{k}" for k in whole if probability[k] > limits.faint_threshold}
         if not calm_here:
             signs = tuple(sorted({*signs, *faint.values()}))
-        needs = {k: n * (limits.faint_share if f"{FAINT}{k}" in before else 1.0) for k, n in whole.items()}
+        needs = {
+            k: n * (limits.faint_share if f"{FAINT}{k}" in before else 1.0)
+            for k, n in whole.items()
+        }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
         calm = limits.calm_margin if calm_here else 0.0
         if probability[surest] > needs[surest] + calm:
@@ -114,7 +117,7 @@ class Screen:
 FAINT = "faint_"
 """Begins the sign that memory keeps of a message in which the classifier heard a little of a need."""
 
-CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason", "shop_talk"})
 """Signs of a harmless reading: in a message that shows one, the classifier must be surer that it is a call for help."""
 
 _PLAIN = Screen(Safety())

@@ -245,5 +245,9 @@ async def test_how_far_the_search_went_is_told_as_it_is() -> None:
     far = [shop(i, f"집{i}", distance_m=4_000, walk_minutes=None) for i in (1, 2)]
     nowhere = [shop(i, f"집{i}", distance_m=None, walk_minutes=None) for i in (1, 2)]
     near_and_far = [shop(1, "집1"), far[1]]
-    for shops, words in ((far, "멀리까지"), (nowhere, "다른 동네도"), (near_and_far, "조금 더 먼 곳도")):
+    for shops, words in (
+        (far, "멀리까지"),
+        (nowhere, "다른 동네도"),
+        (near_and_far, "조금 더 먼 곳도"),
+    ):
         assert words in (await answer(ask(*shops, relaxed=("location",)))).text

@@ -26,8 +26,8 @@ from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
 from naviyam.text.dishes import DISHES
 from training.artifact import write_model
-from training.nlu.data import load_data
 from training.lora.questions import make_question
+from training.nlu.data import load_data
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
 from training.safety.ordinary import SOURCE as ORDINARY

@@ -84,7 +84,7 @@ def _hand_written(judges: Judges) -> Section:
     sets: dict[str, str] = {}
     notes = [
         "help, help_turns, attack, rude, personal: dev was looked at while rules were written, test was not; another author wrote both.",
-        "help2, help2_turns: by the author who then mended the rules, written before any output was seen; of dev the misses were read, test is only run.",
+        "help2, help2_turns: by the author who then mended the rules, written before any output was seen; the misses of both were read since, they guard (first read: dev .954 recall, .142 alarms; test .904, .044).",
         "calm: ordinary messages of the core flows, a development set alone: thresholds were chosen with it, nothing learned from it.",
     ]
     tables: list[Table] = []
