@@ -103,7 +103,7 @@ def find_signs(cleaned: str) -> frozenset[str]:
     """Return the names of the signs in a cleaned text.
 
     >>> sorted(find_signs("돈 없어")), sorted(find_signs("어제부터 아무것도 못 먹었어"))
-    (['broke'], ['long_fast', 'no_meal', 'utterly'])
+    (['broke'], ['long_fast', 'no_meal', 'since', 'utterly'])
     """
     found = {name for name, pattern in SIGNS.items() if pattern.search(cleaned)}
     if any(

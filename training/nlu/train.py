@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -54,21 +55,21 @@ def train(dense: F32, grams: F32, intents: Sequence[Intent], config: NluTraining
     parts = []
     for seed in range(config.seed, config.seed + config.networks):
         torch.manual_seed(seed)
-        parts.append(_network(x.shape[1], config.hidden, config.dropout))
-        _fit(parts[-1], x, y, kept, config)
-    network = _together(parts)
-    first, last = network[0], network[3]
+        parts.append(_Layers.new(x.shape[1], config.hidden))
+        _fit(parts[-1].network(config.dropout), x, y, kept, config)
+    whole = _together(parts)
+    network = whole.network(0.0).eval()
     with torch.no_grad():
         right = (network(x[held]).argmax(1) == y[held]).float().mean()
-    matrix = _array(first.weight).T
+    matrix = _array(whole.first.weight).T
     size = dense.shape[1]
     return Trained(
         weights={
             "dense": np.ascontiguousarray(matrix[:size]),
             "grams": np.ascontiguousarray(matrix[size:]),
-            "hidden_bias": _array(first.bias),
-            "out": np.ascontiguousarray(_array(last.weight).T),
-            "out_bias": _array(last.bias),
+            "hidden_bias": _array(whole.first.bias),
+            "out": np.ascontiguousarray(_array(whole.last.weight).T),
+            "out_bias": _array(whole.last.bias),
         },
         network=network,
         held_out_accuracy=float(right),
@@ -76,21 +77,32 @@ def train(dense: F32, grams: F32, intents: Sequence[Intent], config: NluTraining
     )
 
 
-def _network(inputs: int, hidden: int, dropout: float) -> torch.nn.Sequential:
-    first, last = torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, len(INTENTS))
-    return torch.nn.Sequential(first, torch.nn.ReLU(), torch.nn.Dropout(dropout), last)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layers:
+    """The two layers of one network."""
+
+    first: torch.nn.Linear
+    last: torch.nn.Linear
+
+    @classmethod
+    def new(cls, inputs: int, hidden: int) -> Self:
+        return cls(torch.nn.Linear(inputs, hidden), torch.nn.Linear(hidden, len(INTENTS)))
+
+    def network(self, dropout: float) -> torch.nn.Module:
+        return torch.nn.Sequential(
+            self.first, torch.nn.ReLU(), torch.nn.Dropout(dropout), self.last
+        )
 
 
-def _together(parts: Sequence[torch.nn.Sequential]) -> torch.nn.Sequential:
+def _together(parts: Sequence[_Layers]) -> _Layers:
     """Return one wider network whose logits are the mean of the parts' logits."""
-    firsts, lasts = [p[0] for p in parts], [p[3] for p in parts]
-    whole = _network(firsts[0].in_features, sum(f.out_features for f in firsts), 0.0)
+    whole = _Layers.new(parts[0].first.in_features, sum(p.first.out_features for p in parts))
     with torch.no_grad():
-        whole[0].weight.copy_(torch.cat([f.weight for f in firsts]))
-        whole[0].bias.copy_(torch.cat([f.bias for f in firsts]))
-        whole[3].weight.copy_(torch.cat([last.weight for last in lasts], dim=1) / len(parts))
-        whole[3].bias.copy_(torch.stack([last.bias for last in lasts]).mean(0))
-    return whole.eval()
+        whole.first.weight.copy_(torch.cat([p.first.weight for p in parts]))
+        whole.first.bias.copy_(torch.cat([p.first.bias for p in parts]))
+        whole.last.weight.copy_(torch.cat([p.last.weight for p in parts], dim=1) / len(parts))
+        whole.last.bias.copy_(torch.stack([p.last.bias for p in parts]).mean(0))
+    return whole
 
 
 def fit_temperature(network: torch.nn.Module, x: F32, intents: Sequence[Intent]) -> float:
