@@ -251,3 +251,12 @@ async def test_how_far_the_search_went_is_told_as_it_is() -> None:
         (near_and_far, "조금 더 먼 곳도"),
     ):
         assert words in (await answer(ask(*shops, relaxed=("location",)))).text
+
+
+async def test_what_was_shown_before_is_not_called_new() -> None:
+    before = Turns(last_shown=(shop(1, "앞집"),))
+    request = ask(shop(1, "앞집"), intent=Intent.REFINE, turns=before, relaxed=("shown",))
+    for seed in range(8):
+        assert "새로 찾" not in (await answer(replace(request, seed=seed))).text
+    told = await answer(request, "새로 찾았어요! 😊 @1: #1 $1, %1, &1.")
+    assert "새로 찾" not in told.text
