@@ -27,20 +27,13 @@ _WHO = "loop"
 
 def loop(
     ctx: typer.Context,
-    users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 2_000,
+    users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 5_000,
     chat_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
-    ] = 0.2,
+    ] = 0.1,
     drift: Annotated[
         float, typer.Option(help="How far the children's tastes have moved since the bootstrap.")
-    ] = 3.0,
-    poor_start: Annotated[
-        bool,
-        typer.Option(
-            "--poor-start/--no-poor-start",
-            help="Begin with the bootstrapped ranker turned around, so that there is much to learn.",
-        ),
-    ] = True,
+    ] = 12.0,
     round_users: Annotated[
         int, typer.Option(min=1, help="Children a round while a canary runs.")
     ] = 400,
@@ -75,10 +68,6 @@ def loop(
     try:
         rollouts = open_rollouts(session.settings)
         rollouts.registry.adopt("ranker")
-        if poor_start:
-            poor = _planted(story, rollouts, "a poor first ranker")
-            rollouts.registry.promote("ranker", poor, who=_WHO, why="to have much to learn")
-            wait_served(story, {"ranker": poor}, timeout_s=_SERVED_WITHIN_S)
         children.use(users, chat_share=chat_share)
         outcome = _learned(story)
         for layer, version in _challengers(outcome):

@@ -33,6 +33,18 @@ _SIDES = (
     "치킨무", "단무지", "공기밥", "공깃밥", "콜라", "사이다", "음료", "우유", "주스", "커피", "아메리카노", "라떼", "생수", "소스", "추가", "사리", "토핑",
 )  # fmt: skip
 _DRINK_PLACES = frozenset(("카페", "베이커리"))
+_COFFEE = (
+    "커피",
+    "아메리카노",
+    "에스프레소",
+    "라떼",
+    "콜드브루",
+    "더치",
+    "카푸치노",
+    "마키아또",
+    "모카",
+)
+"""No meal, and in a café the last thing to offer a child (초코라떼 too: where there is anything else, that is named)."""
 _LIKED = 0.3
 """A funnel's score from which its reason is worth telling."""
 
@@ -111,22 +123,42 @@ def present(
     by_price = view.filters.sort == "cheapest"
     first: list[Recommendation] = []
     later: list[Recommendation] = []
+    no_meals: list[Recommendation] = []
     for candidate in candidates:
         made = recommendation(candidate, view, open_code=int(opening[candidate.row]))
         if made is None or not _keeps_wishes(made, view):
+            continue
+        if not _is_meal(made, view):
+            no_meals.append(made)
             continue
         (first if serves_wish(made, view) else later).append(made)
         if len(first) == count and not by_price:
             break
     if by_price:  # the price of what is shown, not of the cheapest drink
         first.sort(key=lambda r: r.menus[0].price_won if r.menus else 1 << 30)
-    return tuple(replace(r, rank=i) for i, r in enumerate([*first, *later][:count], start=1))
+    shown = [*first, *later] or no_meals
+    return tuple(replace(r, rank=i) for i, r in enumerate(shown[:count], start=1))
 
 
 def serves_wish(r: Recommendation, view: View) -> bool:
     """Return whether a shown menu is the dish that was asked for; True where none was."""
     dish = view.filters.food_type
     return not dish or _serves(r, dish_forms(dish))
+
+
+def _is_meal(r: Recommendation, view: View) -> bool:
+    """Return whether a shop has something to eat at a child's price; what is not known is taken for it.
+
+    Who names the dish, or a kind of place where one drinks, is asked for nothing of the sort.
+    """
+    if not r.menus or (view.filters.food_type and serves_wish(r, view)):
+        return True
+    far = view.settings.meal_card.far_above * view.limit_won
+    if min(m.price_won for m in r.menus) > far:
+        return False
+    if view.filters.category in _DRINK_PLACES:
+        return True
+    return not all(any(word in m.name for word in _COFFEE) for m in r.menus)
 
 
 def recommendation(candidate: Candidate, view: View, *, open_code: int) -> Recommendation | None:
@@ -176,7 +208,7 @@ def shown_menus(menus: Sequence[Menu], view: View) -> tuple[ShownMenu, ...]:
     drinks = view.filters.category in _DRINK_PLACES
 
     def key(menu: Menu) -> tuple[bool, bool, int, bool, bool]:
-        side = not drinks and any(word in menu.name for word in _SIDES)
+        side = any(word in menu.name for word in (_COFFEE if drinks else _SIDES))
         price = menu.price_won if by_price else 0
         return side, over(menu) > 0, price, menu.price_won < snack_won, not menu.is_best
 

@@ -12,6 +12,8 @@ from naviyam.request import Intent
 from naviyam.text.josa import josa
 
 _NEAR_MINUTES = 20
+_FAR_M = 3_000
+_ALL = ("", "", "두 곳 모두", "세 곳 모두")
 _STATED = {Situation.RECOMMEND, Situation.CHEAPER, Situation.OTHERS}
 
 
@@ -21,10 +23,21 @@ def before_text(request: WriteRequest) -> list[str]:
     if "location" in wishes and (_all_near(request) or "is_good_influence_shop" in wishes):
         wishes.remove("location")
     told = [w for w in wishes if w in style.NOTICE_RELAXED][:2]
+    if told == ["location"]:
+        return [_farther(request)]
     if len(told) == 2 and all(w in style.RELAXED_TO for w in told):
         first, second = (style.RELAXED_TO[w] for w in told)
         return [style.NOTICE_RELAXED_BOTH.format(first=josa(first, "이랑/랑"), second=second)]
     return [style.NOTICE_RELAXED[w] for w in told]
+
+
+def _farther(request: WriteRequest) -> str:
+    """Say how far the search went: a little, a long way, or, where nobody knows the way, into another town."""
+    distances = [r.distance_m for r in request.recommendations[:MAX_SHOWN]]
+    known = [d for d in distances if d is not None]
+    if not known:
+        return style.NOTICE_OTHER_TOWN
+    return style.NOTICE_ALL_FAR if min(known) > _FAR_M else style.NOTICE_RELAXED["location"]
 
 
 def _all_near(request: WriteRequest) -> bool:
@@ -71,8 +84,8 @@ def _over_limit(request: WriteRequest, i: int) -> list[str]:
     return said
 
 
-def after_text(request: WriteRequest) -> list[str]:
-    """Return what is said last: unknown card, hours or prices, and allergies."""
+def after_text(request: WriteRequest, told: str = "") -> list[str]:
+    """Return what is said last: unknown card, hours or prices, and allergies; `told` is the answer so far."""
     shown = request.recommendations[:MAX_SHOWN]
     filters = request.understanding.filters
     said: list[str] = []
@@ -86,15 +99,19 @@ def after_text(request: WriteRequest) -> list[str]:
         Intent.OPEN_NOW_INQUIRY,
         Intent.SHOP_INQUIRY,
     )
-    if asked_open:
-        said += _about(style.NOTICE_HOURS_UNKNOWN, [r for r in shown if r.open_now is None], shown)
+    no_hours = [r for r in shown if r.open_now is None] if asked_open else []
+    no_prices = shown if request.situation in _STATED and not any(r.menus for r in shown) else ()
+    if no_prices and len(no_hours) == len(shown):
+        said += _about(style.NOTICE_HOURS_AND_PRICES_UNKNOWN, shown, shown)
+        no_hours, no_prices = [], ()
+    said += _about(style.NOTICE_HOURS_UNKNOWN, no_hours, shown)
     if filters.sort == "highest_rated" and all(r.rating is None for r in shown):
         said.append(style.NOTICE_RATING_UNKNOWN)
-    if request.situation in _STATED and not any(r.menus for r in shown):
-        said += _about(style.NOTICE_PRICES_UNKNOWN, shown, shown)
+    said += _about(style.NOTICE_PRICES_UNKNOWN, no_prices, shown)
     asked_menus = request.understanding.intent is Intent.MENU_INQUIRY
     if asked_menus and request.situation is Situation.SHOP and not shown[0].menus:
-        said.append(style.NOTICE_MENUS_UNKNOWN)
+        price_told = style.CLAIM_NO_MENU[0] in told
+        said.append(style.NOTICE_MENUS_UNKNOWN_TOO if price_told else style.NOTICE_MENUS_UNKNOWN)
     for food in filters.allergies:
         said.append(style.NOTICE_ALLERGY.format(food=josa(food, "이/가"), name=food))
     return said
@@ -109,7 +126,7 @@ def answers_card_first(request: WriteRequest) -> bool:
 def card_answer(request: WriteRequest) -> str:
     """Return whether the card works in the one shop that was asked about."""
     shop = request.recommendations[0]
-    return style.NOTICE_CARD[shop.meal_card].format(names=josa(shop.name, "은/는"))
+    return style.NOTICE_CARD[shop.meal_card].format(names=josa(shop.name, "은/는"), topic="")
 
 
 def asks_place(request: WriteRequest) -> bool:
@@ -125,7 +142,7 @@ def _about(
     if len(shown) == 1:
         names = ""
     elif len(concerned) == len(shown):
-        names = "모두"
+        names = _ALL[len(shown)]
     else:
         names = josa(", ".join(r.name for r in concerned), "은/는")
-    return [template.format(names=names).strip()]
+    return [template.format(names=names, topic="" if names else "는").strip()]

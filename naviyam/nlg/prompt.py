@@ -76,6 +76,8 @@ def themes(request: WriteRequest) -> tuple[str, ...]:
     What the child feels or asks outright goes before everything else.
     """
     u = request.understanding
+    if request.situation is Situation.OTHERS and "shown" in request.relaxed:
+        return ("plain",)  # "새로 찾았어요!" is no word for what was shown before
     if request.situation in (Situation.CHEAPER, Situation.OTHERS):
         return (request.situation.value,)
     if u.emotion in _FELT:

@@ -135,9 +135,7 @@ EMOJI_BY_WISH: Mapping[str, str] = {
 }  # fmt: skip
 EMOJI_ANY = ("😊", "😋", "🍚")
 
-NOTICE_CARD_UNKNOWN = (
-    "{names} 급식카드가 되는지는 아직 확인되지 않았어요. 가기 전에 가게에 한번 물어보면 좋아요."
-)
+NOTICE_CARD_UNKNOWN = "{names} 급식카드가 되는지{topic} 아직 확인되지 않았어요. 가기 전에 가게에 한번 물어보면 좋아요."
 NOTICE_CARD_YES = "{names} 급식카드로 먹을 수 있는 곳이에요."
 NOTICE_CARD_NO = "{names} 급식카드가 안 되는 곳이에요."
 NOTICE_CARD: Mapping[str, str] = {
@@ -145,9 +143,11 @@ NOTICE_CARD: Mapping[str, str] = {
     "no": NOTICE_CARD_NO,
     "unknown": NOTICE_CARD_UNKNOWN,
 }
-NOTICE_HOURS_UNKNOWN = "{names} 몇 시까지 하는지는 아직 몰라요."
+NOTICE_HOURS_UNKNOWN = "{names} 몇 시까지 하는지{topic} 아직 몰라요."
+NOTICE_HOURS_AND_PRICES_UNKNOWN = "{names} 몇 시까지 하는지, 값은 얼마인지{topic} 아직 몰라요."
 NOTICE_PRICES_UNKNOWN = "{names} 값은 아직 몰라요."
 NOTICE_MENUS_UNKNOWN = "무슨 메뉴가 있는지랑 값은 아직 몰라요."
+NOTICE_MENUS_UNKNOWN_TOO = "무슨 메뉴가 있는지도 아직 몰라요."
 NOTICE_RATING_UNKNOWN = "별점은 아직 몰라요."
 NOTICE_MORE_MENUS = "{menus}도 있어요."
 NOTICE_OVER_LIMIT = "{menu} {price}이라 한 끼 한도 {limit}보다 {over} 더 들어요."
@@ -156,6 +156,8 @@ NOTICE_OVER_LIMIT_AGAIN = "여기는 {over} 더 들어요."
 NOTICE_WITHIN_LIMIT = "{menu} 카드로 다 낼 수 있어요."
 NOTICE_ALLERGY = '{food} 들어간 메뉴가 있는 곳은 뺐어요. 그래도 주문할 때 "{name} 알레르기가 있어요"라고 꼭 말해 주세요.'
 NOTICE_PLACE = "동네를 알려 주면 더 가까운 곳을 찾아 줄게요. 어느 동네에 있어요?"
+NOTICE_ALL_FAR = "가까이에는 없어서 멀리까지 찾아봤어요."
+NOTICE_OTHER_TOWN = "그 동네에는 많지 않아서 다른 동네도 봤어요."
 NOTICE_RELAXED: Mapping[str, str] = {
     "location": "가까이엔 많지 않아서 조금 더 먼 곳도 봤어요.",
     "food_type": "그 메뉴가 적힌 곳이 적어서 비슷한 가게도 골랐어요.",

@@ -129,7 +129,7 @@ class Writer:
         if request.situation not in _LISTING:
             for text in after_shop(request, 1):
                 yield draft.add(text, "notice")
-        for text in after_text(request):
+        for text in after_text(request, draft.text()):
             if text not in draft.text():
                 yield draft.add(text, "notice")
         if (question := self._ending(draft)) is not None:

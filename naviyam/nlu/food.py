@@ -28,7 +28,7 @@ _EATING = re.compile(
 )
 _BAD_FOLLOW = re.compile(r"을\s?(?:것|거|뻔|만큼|듯|래|까)|고\s|겠|어|네")
 _UNWANTED = re.compile(
-    r"\s?(?:집|가게|종류|음식|요리|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|거|건|것)?\s?(?:[가-힣]{1,6}(?:니까|서|라)\s)?(?:다\s|전부\s|모두\s|진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
+    r"\s?(?:집|가게|종류|음식|요리|류)?(?:\s?(?:들어[간가]|넣은|들은)\s?(?:거|것|음식|메뉴)?)?(?:은|는|을|를|만|이|가|도|로|으로|같은\s?(?:거|것)|\s?(?:이런|그런|저런)\s?(?:거|것|건)|거|건|것)?\s?(?:[가-힣]{1,6}(?:니까|서|라)\s)?(?:다\s|전부\s|모두\s|진짜\s|너무\s|이제\s|좀\s|오늘은\s|별로\s)?"
     r"(?:말고|말구|말곤|마고|빼고|빼구|뺴고|빼줘|빼\s?주|빼면|뺀|제외|아닌|아니고|아니라|아냐|아닌거|됐[고어]|없이|안\s?들어|싫|안\s?먹[고을어는]|질[려렸림리]|물[려렸]|지겨|지겹|그만|패스|노노|ㄴㄴ|별로(?!\s?안)|안\s?땡|안\s?좋아|(?:또\s|막\s)?먹었(?!던|으면|을\s?때|니|냐|나|어\?)|(?:또\s)?먹어서|먹은\s?지|땡기지\s?않|먹기\s?싫|좋아하지\s?않|(?:어제|아까|방금|그제|점심에|아침에|저녁에|매일|맨날|오늘)[가-힣\s]{0,6}먹[었어])"
 )
 _AND = re.compile(r"\s?(?:이랑|랑|하고|과|와|나|이나|또는|,|·|/|&|도)\s?")
@@ -38,11 +38,14 @@ _ALL_OF_THEM = re.compile(r"\s?(?:은|는|도|이랑|랑)?\s?(?:다|전부|모�
 _TIRED_OF = re.compile(r"[가-힣]{0,2}\s?(?:말[고구]|마고|아니|지겨|지겹|질[려렸림리]|싫|됐[고어])")
 """What it follows is named in full by the food before it (편의점 도시락 말고); 빼고 takes a part out (비빔밥 고기 빼고)."""
 
+_BOTH_OUT = re.compile(r"[가-힣]{0,2}\s?(?:말[고구]|빼[고구줘])")
+"""After two kinds of food in a row it takes both out (치킨 피자 빼고)."""
+
 _CORRECTED = re.compile(r"(?:\s?먹을[래게])?[\s,.]*(?:아\s)?아니(?:다|야|지)?[\s,.]+")
 """Between a food said by mistake and the right one (치킨 아니 피자)."""
 
 _ALLERGY_AFTER = re.compile(
-    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:절대\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?먹(?!었|은|을\s?정도)|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|간지|가려|숨|토|아파|죽)"
+    r"\s?(?:이랑|을|를|은|는|에|한테|만|이|가)?\s?(?:심한\s?)?(?:알레르기|알러지|알레르지|알래르기|알러쥐|앨러지|엘러지|알레기)(?!\s?(?:없|는\s?없|는없))|\s?(?:이|가|은|는|도)?\s?들어[간가가-힣]{1,2}\s?(?:거|건|것|음식)?(?:은|는|을)?\s?(?:(?:절대|다|전부|모두|아예|진짜)\s)?(?:안\s?[돼되]|못\s?먹|먹으면|큰일)|\s?(?:은|는|을|를|만|도|이|가)?\s?(?:아예\s|진짜\s|절대\s|잘\s)?못\s?(?:먹(?!었|은|을\s?정도)|마[시셔])|\s?(?:을|를|만)?\s?먹으면\s?(?:안\s?[돼되]|큰일|두드러기|배\s?아|배가\s?아|몸이|(?:목이|입이|입술이|입안이|혀가|얼굴이)\s?(?:막\s)?(?:간지|가려|부어|붓|따가|아파)|간지|가려|숨|토|아파|죽)"
 )
 _NO_ALLERGEN = frozenset(
     ("밥", "면", "국물", "고기", "치킨", "피자", "배달", "프랜차이즈", "체인점", "술집")
@@ -157,11 +160,17 @@ def _mentions(text: str, taken: Sequence[Span]) -> list[Span]:
 _CLOSE = nearest_words({w: (k, v) for words in _WORDS.values() for w, k, v in words})
 
 
+_NO_SLIP = ("테이크아웃", "테이크")
+"""Words that lie one key from a dish."""
+
+
 def _mistyped(text: str, taken: Sequence[Span]) -> list[Span]:
     """Match words that are one key away from a dish (돈가쓰, 떡뽂이), where nothing else was read."""
     found = []
     for m in _TYPED.finditer(text):
-        if overlaps(m.start(), m.end(), taken) or (hit := _CLOSE(m.group())) is None:
+        if m.group().startswith(_NO_SLIP) or overlaps(m.start(), m.end(), taken):
+            continue
+        if (hit := _CLOSE(m.group())) is None:
             continue
         length, (key, value) = hit
         found.append(Span(key=key, value=value, start=m.start(), end=m.start() + length))
@@ -243,6 +252,7 @@ def _mark_unwanted(text: str, spans: Sequence[Span]) -> list[Span]:
     for i in range(len(out) - 1, -1, -1):
         span = out[i]
         row = row and text[span.end : out[i + 1].start] in (" ", ", ", ",")
+        row = row or (i + 2 == len(out) and out[-1].negated and _BOTH_OUT.match(text, out[-1].end) is not None and text[span.end : out[-1].start] == " " and span.key == out[-1].key == "category")  # fmt: skip
         row = row or _ALL_OF_THEM.match(text, span.end) is not None
         named = i + 1 < len(out) and text[span.end : out[i + 1].start] in ("", " ")
         row = row or (named and _TIRED_OF.match(text, out[i + 1].end) is not None)

@@ -38,11 +38,13 @@ class LayeredUnderstander:
         classifier: Classifier | None,
         *,
         ask_below: float,
+        other_talk_from: float = 0.92,
         screen: Screen | None = None,
     ) -> None:
         self.rules = rules
         self.classifier = classifier
         self._ask_below = ask_below
+        self._other_talk_from = other_talk_from
         self._screen = screen or Screen(Safety())
 
     def understand(self, text: str, turns: Turns) -> Understanding:
@@ -62,20 +64,36 @@ class LayeredUnderstander:
         confidence = max(first.confidence, second.confidence)
         if second.intent is first.intent:
             return Considered(understanding=first, reading=reading, confidence=confidence)
-        if second.confidence > first.confidence and plausible(second.intent, first):
+        if (
+            second.confidence > first.confidence
+            and plausible(second.intent, first)
+            and self._outweighs(second, first)
+        ):
             first = self.rules.express(reading, turns, second)
         return Considered(understanding=first, reading=reading, confidence=first.confidence)
+
+    def _outweighs(self, second: Understanding, first: Understanding) -> bool:
+        """Tell whether the classifier is sure enough to take a message with a word of food for other talk."""
+        other_talk = (
+            first.intent is Intent.FOOD_RECOMMENDATION and second.intent is Intent.OUT_OF_SCOPE
+        )
+        return not other_talk or second.confidence >= self._other_talk_from
 
 
 def plausible(intent: Intent, first: Understanding) -> bool:
     """Tell whether a learned layer may say that intent of a message that the rules read so.
 
     Calls for help are the screen's to see, and it let the message through: on the development sets every call that the
-    classifier saw besides was a false alarm. Where a food was named, so was every word of small talk.
+    classifier saw besides was a false alarm. Where a food was named, so was every word of small talk, and whatever was near where the rules saw nothing near.
     """
     if intent is Intent.HELP_NEEDED:
         return False
-    named = first.filters.category or first.filters.food_type
+    said = first.filters
+    named = said.category or said.food_type
+    if intent is Intent.NEARBY_INQUIRY and first.intent is Intent.FOOD_RECOMMENDATION:
+        return False
+    if intent is Intent.THANKS:
+        return not (said.location or said.budget_max or said.open_now)
     return not (named and intent in (Intent.OUT_OF_SCOPE, Intent.GREETING))
 
 
@@ -95,6 +113,7 @@ def build_understander(
         RuleUnderstander(place_names, shop_names),
         open_classifier(settings, encoder),
         ask_below=settings.nlu.ask_classifier_below,
+        other_talk_from=settings.nlu.other_talk_from,
         screen=screen,
     )
 

@@ -4,12 +4,14 @@ Refuses to resolve a name to coordinates (`catalog.gazetteer` does).
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from naviyam.nlu.lexicon import CATEGORY_WORDS
+from naviyam.nlu.lexicon import CATEGORY_WORDS, KNOWN_PLACES
 from naviyam.nlu.spans import Span, overlaps
 from naviyam.text.dishes import DISHES
+from naviyam.text.morphemes import is_name
+from naviyam.text.spelling import unify
 
 _WORD = re.compile(r"[0-9A-Za-z가-힣]+")
 _TAIL = re.compile(
@@ -19,9 +21,9 @@ _NEXT_NEAR = re.compile(
     r"\s(?:맛집|밥집|식당|가게|음식점|착한가게|근처|주변|쪽|앞|인근|부근|근방|가까이|안에|살아|살고|사는|사거리|시내|역\s)"
 )
 _RELATIVE = (
-    ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교(?:에서|서)?\s?(?:제일\s?|젤\s?)?(?:가까운|걸어)|교문\s?앞|학교\s?코앞|등하굣길")),
-    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|(?<![가-힣])집\s가까운|집\s?코앞")),
-    ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|(?<![가-힣])(?:요|이)\s?앞(?:에서|에)|걸어(?:서\s?)?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
+    ("near_school", re.compile(r"(?:우리\s?)?(?:초등|중|고등?)?학교\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|가까운|근방)|학교(?:에서|서)?\s?(?:제일\s?|젤\s?)?(?:가까운|걸어)|교문\s?앞|학교\s?코앞|등하굣길|학교\s?(?:정문|후문|뒷문)(?:\s?(?:앞|쪽|근처))?")),
+    ("near_home", re.compile(r"(?:우리\s?|울)?집\s?(?:바로\s?)?(?:앞|근처|주변|옆|뒤|쪽|가까이|근방)(?!\s?마라)|집에서\s?(?:제일\s?)?(?:가까운|걸어)|아파트\s?(?:앞|근처|단지)|집이랑\s?가까운|집(?:에서)?\s?가까운\s?(?:데|곳)|(?<![가-힣])집\s가까운|집\s?코앞|집에서\s?\d+\s?분")),
+    ("near_me", re.compile(r"(?:여기|이|요|지금|내|제|나|우리|걸어서\s?갈)?\s?(?:근처|주변|근방|부근)(?:에서|에|의|엔|은)?|(?:여기|이|우리)\s?(?:동네|쪽|부근)(?:에서|에)?|동네에|여기서|내\s?(?:위치|주위)|주위에|(?<![가-힣]\s)코앞에|(?<![가-힣])(?:요|이)\s?앞(?:에서|에)|걸어(?:서\s?)?갈\s?(?:수|만)|(?<![가-힣]\s)(?<![가-힣])가까이(?:에|서|\s?있)|걸어서\s?\d+\s?분|도보\s?\d*|\d+\s?분\s?(?:거리|안)")),
 )  # fmt: skip
 _PART_OF_TOWN = re.compile(r"\s([가-힣]{1,4}(?:구|군|동|읍|면))(?=에서|에|사는|쪽|\s|$)")
 _NOT_HERE = re.compile(r"\s?(?:은|는)?\s?(?:말고|말구|빼고|아니고|아니라|싫)")
@@ -35,6 +37,26 @@ _NOT_LANDMARKS = frozenset(("우리학교", "저희학교", "동네시장", "우
 _LOOKS_LIKE_DONG = re.compile(
     r"(?<![가-힣])([가-힣]{1,4}\d?동)(?=(?:에서|에|쪽|근처|주변)(?:\s|$|[?!.,])|\s(?:근처|쪽|맛집|주변))"
 )
+_LONG_DONG = re.compile(
+    r"(?<![가-힣])([가-힣]{2,3}\d?동)(?=이(?:야|에요|요|라|고)|인데|예요|사는|살아|\s[가-힣]|$)"
+)
+"""Three letters and more are a name wherever they stand (성수동 카페); of two, many are words."""
+
+_WORDS_IN_DONG = re.compile(r"(?:활동|운동|행동|감동|노동|충동|진동|작동|출동|변동|우동|규동|텐동|아동|연어동|장어동|참치동|사케동|가츠동|부타동|야코동|이센동)$")  # fmt: skip
+_BEFORE_NEAR = re.compile(
+    r"(?<![가-힣A-Za-z0-9])([가-힣A-Za-z0-9]{2,8})\s?(?:근처|주변|부근|인근|근방)(?:에서|에는|에|엔|으로|로|의)?(?=\s|$|[?!.,ㄱ-ㅎ])"
+)
+"""Whatever is named before 근처 is a place, known or not (서울숲 근처)."""
+
+_NO_PLACE = re.compile(
+    r"(?:학교|학원|집|아파트|여기|거기|저기|지금|우리|내|제|나|저|이|그|요|바로|제일|젤|가장|현재|위치|동네|역|회사|가게|식당|맛집|음식|카드|급카|친구|엄마|아빠|동생|추천|메뉴|혹시|오늘|점심|저녁|아침|야식|간식|시간|가까운|주위|주변|근처|나비얌|싼|열린)$"
+)
+_NEXT_IN_TOWN = re.compile(
+    r"\s([가-힣]{2,4}\d?(?:동|읍)|[가-힣]{1,3}(?<!친)(?<!식)(?<!축)(?<!야)(?<!농)(?<!도)구)(?=에서|에|으로|쪽|이야|인데|\s|$)"
+)
+_NEXT_NAMED = re.compile(r"\s([가-힣]{2,5})(?=에서(?:\s|$)|\s?(?:근처|쪽|주변))")
+"""Whatever follows a town's name and is a place by its particle (성남 모란에서)."""
+
 _NOT_STATIONS = frozenset(
     (
         "지하철역",
@@ -82,6 +104,7 @@ class PlaceFinder:
                     break
         for word in (*food, *_SKIP):
             self._names.discard(word)
+        self._names.update(KNOWN_PLACES)
         self._longest = max(map(len, self._names), default=0)
 
     def find(self, text: str) -> tuple[Span, ...]:
@@ -119,14 +142,33 @@ class PlaceFinder:
             (_LOOKS_LIKE_STATION, _NOT_STATIONS),
             (_LOOKS_LIKE_DONG, _NOT_DONGS),
             (_LOOKS_LIKE_LANDMARK, _NOT_LANDMARKS),
+            (_LONG_DONG, _NOT_DONGS),
+            (_BEFORE_NEAR, _NOT_LANDMARKS),
         ):
             for m in pattern.finditer(text):
                 name = m[m.lastindex or 0]
                 start = m.start(m.lastindex or 0)
-                if name not in ordinary and not overlaps(start, start + len(name), found):
-                    negated = _NOT_HERE.match(text, start + len(name)) is not None
-                    found.append(Span(key="location", value=name, start=start, end=start + len(name), negated=negated))  # fmt: skip
-        return sorted(found, key=lambda s: s.start)
+                if (
+                    name in ordinary
+                    or overlaps(start, start + len(name), found)
+                    or self._ordinary(name, pattern)
+                ):
+                    continue
+                negated = _NOT_HERE.match(text, start + len(name)) is not None
+                found.append(Span(key="location", value=name, start=start, end=start + len(name), negated=negated))  # fmt: skip
+        return sorted([*found, *_within(text, found)], key=lambda s: s.start)
+
+    def _ordinary(self, name: str, pattern: re.Pattern[str]) -> bool:
+        """Tell whether what looks like a place by its ending, or by the word after it, is none."""
+        if pattern is _LONG_DONG:
+            return _WORDS_IN_DONG.search(name) is not None or unify(name) in DISHES
+        if pattern is _BEFORE_NEAR:
+            return (
+                _NO_PLACE.search(name) is not None
+                or _FOOD.search(name) is not None
+                or not is_name(name)
+            )
+        return False
 
     def _prefix(self, word: str, after: str) -> tuple[int, str] | None:
         for length in range(min(len(word), self._longest), 1, -1):
@@ -151,6 +193,32 @@ class PlaceFinder:
         """Tell whether the next word is a part of a town (대구 수성구)."""
         m = _PART_OF_TOWN.match(after)
         return m is not None and m[1] in self._names
+
+
+def _within(text: str, found: Sequence[Span]) -> list[Span]:
+    """Return the parts of a town that follow its name (울산 삼산동), known or not."""
+    parts = []
+    for span in found:
+        m = _NEXT_IN_TOWN.match(text, span.end) or _NEXT_NAMED.match(text, span.end)
+        if (
+            m
+            and m.re is _NEXT_NAMED
+            and (_NO_PLACE.search(m[1]) or _FOOD.search(m[1]) or not is_name(m[1]))
+        ):
+            continue
+        if (
+            m
+            and m[1] not in _NOT_DONGS
+            and not _WORDS_IN_DONG.search(m[1])
+            and not overlaps(m.start(1), m.end(1), found)
+        ):
+            parts.append(Span(key="location", value=m[1], start=m.start(1), end=m.end(1), negated=span.negated))  # fmt: skip
+    return parts
+
+
+_FOOD = re.compile(
+    "|".join(sorted(map(re.escape, {d for d in DISHES if len(d) > 1} | set(CATEGORY_WORDS))))
+)
 
 
 def narrowest(spans: tuple[Span, ...]) -> Span | None:

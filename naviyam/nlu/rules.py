@@ -11,14 +11,13 @@ from naviyam.conversation import Turns
 from naviyam.nlu.choose import chosen, named
 from naviyam.nlu.food import find_food
 from naviyam.nlu.intents import (
-    POINTING,
-    REFINE,
     Findings,
     decide,
     opens_with_refinement,
     ordinal,
     refinement,
 )
+from naviyam.nlu.phrases import POINTING, REFINE
 from naviyam.nlu.places import PlaceFinder, narrowest
 from naviyam.nlu.query import semantic_query
 from naviyam.nlu.shops import ShopFinder

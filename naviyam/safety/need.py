@@ -17,7 +17,7 @@ _FASTING = frozenset({"no_meal", "long_fast"})
 
 KEPT = frozenset(
     {
-        "no_food", "no_money", "no_meal_money", "broke", "card_dead", "card_lost", "long_fast", "no_meal", "no_carer", "hungry", "begs", "free_meal",
+        "no_food", "no_money", "no_meal_money", "broke", "card_dead", "card_lost", "long_fast", "no_meal", "no_carer", "since", "hungry", "begs", "free_meal",
         "injured", "did_it", "avoids", "drunk", "afraid", "again", "hit", "left", "bullied", "threat",
         "hopeless", "end", "farewell", "last_meal", "high_place", "vanish",
         "means", "reason", "play", "study",
@@ -57,6 +57,23 @@ def need_of(here: Signs, before: Signs = frozenset()) -> HelpKind | None:
     return None
 
 
+def explained(here: Signs, before: Signs) -> frozenset[HelpKind]:
+    """Return the needs that a message only seems to show, since what was said before it explains it.
+
+    >>> sorted(explained({"die_wish", "laughs"}, {"play"})), sorted(explained({"no_meal"}, {"reason"}))
+    (['self_harm'], ['hunger'])
+    >>> explained({"no_meal", "no_money"}, {"reason"}), explained({"die_wish"}, {"play"})
+    (frozenset(), frozenset())
+    """
+    kinds: set[HelpKind] = set()
+    laughing = "laughs" in here and "serious" not in here
+    if laughing and {"die_wish", "vanish"} & here and {"play", "study"} & before:
+        kinds.add("self_harm")
+    if "no_meal" in here and "reason" in before and not here & (_LACK | {"long_fast"}):
+        kinds.add("hunger")
+    return frozenset(kinds)
+
+
 def _self_harm(here: Signs, before: Signs, together: Signs) -> bool:
     laughing = "laughs" in here and "serious" not in here
     joking = laughing and bool({"play", "study", "food_wish"} & together)
@@ -88,6 +105,8 @@ def _hurt(here: Signs, together: Signs) -> bool:
         return not (
             "play" in here and strong <= {"hit"} and not {"serious", "afraid", "again"} & here
         )
+    if "again" in here and {"bullied", "hit", "threat"} & together and not joking:
+        return True
     if {"afraid", "drunk"} <= here or (
         "afraid" in here and "laughs" not in here and "play" not in here
     ):
@@ -100,6 +119,8 @@ def _hurt(here: Signs, together: Signs) -> bool:
         and here & {"again", "drunk", "avoids", "afraid"}
     ):
         return True
+    if "no_carer" in together and "since" in here and not {"food_wish", "means"} & together:
+        return True
     return bool({"pleads", "only_help"} & here) and not {"laughs", "play", "food_wish"} & together
 
 
@@ -108,7 +129,8 @@ def _hunger(here: Signs, before: Signs, together: Signs) -> bool:
     poor = bool({"no_money", "broke", "no_meal_money"} & here)
     if "means" in here:
         return bool({"no_food", "long_fast"} & here) and poor and not wish
-    if {"meal_refused", "no_cook", "no_meal_money"} & here and not wish:
+    teased = "laughs" in here and not {"serious", "utterly", "long_fast"} & here
+    if {"meal_refused", "no_cook", "no_meal_money"} & here and not wish and not teased:
         return True
     told = here & (_LACK | _FASTING | {"broke", "no_carer", "hungry", "free_meal"})
     if not told or ("laughs" in here and not {"serious", "no_food", "no_money"} & here):

@@ -12,7 +12,7 @@ from naviyam.safety import rules
 from naviyam.safety.alcohol import mentions_alcohol
 from naviyam.safety.attack import attacks, joined, wants_adult_goods
 from naviyam.safety.classifier import Classifier
-from naviyam.safety.need import KEPT, HelpKind, need_of
+from naviyam.safety.need import KEPT, HelpKind, explained, need_of
 from naviyam.safety.signs import find_signs
 from naviyam.settings import Safety
 from naviyam.text.clean import normalise
@@ -78,20 +78,33 @@ class Screen:
         probability = self._classifier.probabilities(cleaned, found)
         if " " not in cleaned and len(cleaned) <= self._settings.name_letters:
             probability |= {"attack": 0.0, "offensive": 0.0}
-        return self._classified(probability, here, signs)
+        probability |= dict.fromkeys(explained(here, frozenset(before)), 0.0)
+        return self._classified(probability, here, frozenset(before), signs)
 
     def _classified(
-        self, probability: dict[str, float], here: frozenset[str], signs: tuple[str, ...]
+        self,
+        probability: dict[str, float],
+        here: frozenset[str],
+        before: frozenset[str],
+        signs: tuple[str, ...],
     ) -> InputVerdict:
-        """Return what the classifier adds. A message that plans to eat needs more to count as a call for help."""
+        """Return what the classifier adds. A message that plans to eat needs more to count as a call for help, one after a faint call less."""
         limits = self._settings
-        needs: dict[HelpKind, float] = {
+        calm_here = bool(here & CALM)
+        whole: dict[HelpKind, float] = {
             "self_harm": limits.self_harm_threshold,
             "hurt": limits.hurt_threshold,
             "hunger": limits.hunger_threshold,
         }
+        faint = {k: f"{FAINT}{k}" for k in whole if probability[k] > limits.faint_threshold}
+        if not calm_here:
+            signs = tuple(sorted({*signs, *faint.values()}))
+        needs = {
+            k: n * (limits.faint_share if f"{FAINT}{k}" in before else 1.0)
+            for k, n in whole.items()
+        }
         surest = max(needs, key=lambda k: probability[k] - needs[k])
-        calm = limits.calm_margin if here & CALM else 0.0
+        calm = limits.calm_margin if calm_here else 0.0
         if probability[surest] > needs[surest] + calm:
             return _help(surest, signs, decided_by="classifier")
         if probability["attack"] > limits.attack_threshold:
@@ -101,7 +114,10 @@ class Screen:
         return InputVerdict(kind="ok", signs=signs)
 
 
-CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason"})
+FAINT = "faint_"
+"""Begins the sign that memory keeps of a message in which the classifier heard a little of a need."""
+
+CALM = frozenset({"order", "laughs", "idiom", "play", "food_wish", "means", "reason", "shop_talk"})
 """Signs of a harmless reading: in a message that shows one, the classifier must be surer that it is a call for help."""
 
 _PLAIN = Screen(Safety())

@@ -20,6 +20,9 @@ class Nlu(Section):
     ask_classifier_below: float = Field(0.9, ge=0, le=1)
     """Confidence of the rules under which the classifier is asked; the surer of the two then decides."""
 
+    other_talk_from: float = Field(0.92, ge=0, le=1)
+    """What the classifier needs to take a message with a word of food for other talk (chosen on the development sets)."""
+
     llm: bool = False
     """True loads the adapter `llm_adapter` beside the champion and asks it where the others are unsure."""
 

@@ -58,6 +58,8 @@ class MealCardRules(Section):
 
     default_limit_won: int = Field(9_500, gt=0)
     limit_won_by_municipality: dict[str, int] = Field(default_factory=dict)
+    far_above: float = Field(3.0, gt=1)
+    """A shop whose every menu costs more than so many limits (a sack of rice cake) is shown only where nothing else is."""
 
     def limit_won(self, municipality: str | None) -> int:
         """Return the limit of a municipality, or the default."""

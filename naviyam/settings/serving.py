@@ -107,6 +107,12 @@ class Safety(Section):
     name_letters: int = Field(12, ge=0)
     """One word of at most so many letters may be a dish or a shop never seen: rude or not, the rules decide."""
 
+    faint_threshold: float = Field(0.2, gt=0, le=1)
+    """A message above this is remembered as a faint sign of that need; a second one then needs less."""
+
+    faint_share: float = Field(0.7, gt=0, le=1)
+    """What is left of a threshold after a faint sign of the same need. Both chosen on the development conversations."""
+
     calm_margin: float = Field(0.5, ge=0, le=1)
     """Added to the three thresholds where the message itself also names food it wants, laughs, or says why it did not eat;
     what the messages before it said raises nothing."""

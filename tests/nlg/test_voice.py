@@ -122,7 +122,9 @@ async def test_asked_for_menus_more_than_one_is_told() -> None:
 
 async def test_asked_for_menus_that_nobody_knows_it_says_so() -> None:
     request = ask(shop(1, "참맛김밥", menus=()), intent=Intent.MENU_INQUIRY)
-    assert "메뉴가 있는지랑 값은 아직 몰라요." in (await answer(request)).text
+    text = (await answer(request)).text
+    assert "무슨 메뉴가 있는지도 아직 몰라요." in text
+    assert text.count("값은") == 1, "once is enough"
 
 
 async def test_an_opening_takes_the_picture_of_the_food_asked_for() -> None:
@@ -224,3 +226,37 @@ def test_another_topic_is_turned_down_with_something_to_eat() -> None:
 async def test_where_everything_was_left_out_the_answer_says_that_it_is_degraded() -> None:
     written = await answer(ask(shop(1, "가게"), shop(2, "나게")), "여기 밥! 좋은 밥! 가는 길.")
     assert (written.written_by, written.degraded_reason) == ("template", "incomplete")
+
+
+async def test_what_nobody_knows_of_all_is_said_in_one_breath() -> None:
+    bare = [shop(i, f"집{i}", menus=(), open_now=None) for i in (1, 2, 3)]
+    request = ask(*bare, filters=Filters(open_now=True))
+    text = (await answer(request)).text
+    assert "세 곳 모두 몇 시까지 하는지, 값은 얼마인지 아직 몰라요." in text
+    assert text.count("아직 몰라요") == 1
+
+
+async def test_of_one_shop_by_name_the_particle_is_not_said_twice() -> None:
+    request = ask(shop(1, "앞집"), shop(2, "뒷집", open_now=None), filters=Filters(open_now=True))
+    assert "뒷집은 몇 시까지 하는지 아직 몰라요." in (await answer(request)).text
+
+
+async def test_how_far_the_search_went_is_told_as_it_is() -> None:
+    far = [shop(i, f"집{i}", distance_m=4_000, walk_minutes=None) for i in (1, 2)]
+    nowhere = [shop(i, f"집{i}", distance_m=None, walk_minutes=None) for i in (1, 2)]
+    near_and_far = [shop(1, "집1"), far[1]]
+    for shops, words in (
+        (far, "멀리까지"),
+        (nowhere, "다른 동네도"),
+        (near_and_far, "조금 더 먼 곳도"),
+    ):
+        assert words in (await answer(ask(*shops, relaxed=("location",)))).text
+
+
+async def test_what_was_shown_before_is_not_called_new() -> None:
+    before = Turns(last_shown=(shop(1, "앞집"),))
+    request = ask(shop(1, "앞집"), intent=Intent.REFINE, turns=before, relaxed=("shown",))
+    for seed in range(8):
+        assert "새로 찾" not in (await answer(replace(request, seed=seed))).text
+    told = await answer(request, "새로 찾았어요! 😊 @1: #1 $1, %1, &1.")
+    assert "새로 찾" not in told.text

@@ -264,6 +264,12 @@ def test_a_long_hostile_message_costs_little() -> None:
         assert time.process_time() - start < 1.0, text[:8]
 
 
+def test_who_joins_and_what_must_be_true_changes_a_wish_that_stands() -> None:
+    assert wish("한 명 더 와서 셋이야").filters.party_size == 3
+    assert wish("꿈나무카드 되는 데만").intent is Intent.REFINE
+    assert wish("2번 메뉴 더 알려줘").intent is Intent.MENU_INQUIRY
+
+
 @pytest.mark.parametrize(
     ("text", "intent", "filters"),
     [
@@ -279,6 +285,21 @@ def test_a_long_hostile_message_costs_little() -> None:
         ("버거킹 어디 있어", "SHOP_INQUIRY", {}),
         ("신림역 말고 봉천동에서 찾아줘", "FOOD_RECOMMENDATION", {"location": "봉천동"}),
         ("김치찌개 같은 거 먹고 싶어", "FOOD_RECOMMENDATION", {"food_type": "김치찌개"}),
+        ("성수동 카페", "FOOD_RECOMMENDATION", {"category": "카페", "location": "성수동"}),
+        ("연어동 먹고 싶어 성수동에서", "FOOD_RECOMMENDATION", {"location": "성수동"}),
+        ("서울숲 근처 빵집", "FOOD_RECOMMENDATION", {"category": "베이커리", "location": "서울숲"}),
+        ("춘천 온의동 국밥", "FOOD_RECOMMENDATION", {"food_type": "국밥", "location": "춘천 온의동"}),
+        ("천원짜리 네장이랑 오백원 하나", "BUDGET_FOOD_INQUIRY", {"budget_max": 4500}),
+        ("치킨 피자 빼고 추천", "FOOD_RECOMMENDATION", {"exclude": ["치킨", "피자"]}),
+        ("오늘 급식 카레였어", "FOOD_RECOMMENDATION", {"food_type": "카레"}),
+        ("급식카드로 빵 사도 돼?", "MEAL_CARD_INQUIRY", {"food_type": "빵", "payment_method": "meal_card"}),
+        ("1번 말고", "REFINE", {}),
+        ("첫번째집 메뉴판 ㄱㄱ", "MENU_INQUIRY", {}),
+        ("1번 집 후기 좋아?", "SHOP_INQUIRY", {}),
+        ("거기 애들 많이 가?", "SHOP_INQUIRY", {}),
+        ("수학 3번 답 알려줘", "OUT_OF_SCOPE", {}),
+        ("다이소 어디 있어", "OUT_OF_SCOPE", {}),
+        ("뭔가 색다른 거 먹고 싶어", "FOOD_RECOMMENDATION", {}),
         ("계란 안돼요 김밥 추천", "FOOD_RECOMMENDATION", {"food_type": "김밥", "dietary": ["allergy:계란"]}),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from naviyam.text.easy import STIGMA_WORDS
 from training.safety.data import own_samples
 from training.safety.loop import Options, featurise, logits, train
 from training.safety.ordinary import ordinary_talk
-from training.safety.run import assemble, measured_calm, save
+from training.safety.run import assemble, measured_on, save
 
 
 class Numbers:
@@ -54,7 +54,7 @@ def test_ordinary_talk_teaches_every_head_and_what_is_measured_is_known() -> Non
     taught = assemble(ordinary_talk(7)[:5])
     assert (taught.weight > 0).all()
     assert (taught.target == 0).all()
-    assert {"첫번째주소알려줘", "버섯극혐"} < measured_calm()
+    assert {"첫번째주소알려줘", "버섯극혐"} < measured_on()
 
 
 def test_clean_talk_that_the_rules_hear_as_a_call_for_help_teaches_no_help_head() -> None:

@@ -20,13 +20,14 @@ from naviyam.evaluation.safety_data import (
     public_samples,
 )
 from naviyam.evaluation.safety_sets import load_safety_set
-from naviyam.request import CATEGORIES
+from naviyam.request import CATEGORIES, Intent
 from naviyam.safety.classifier import CARD_FILE, HEADS, KIND, WEIGHTS_FILE, Embedder, Weights
 from naviyam.safety.screen import seeks_help
 from naviyam.text.clean import normalise
 from naviyam.text.dishes import DISHES
 from training.artifact import write_model
 from training.lora.questions import make_question
+from training.nlu.data import load_data
 from training.safety.data import HELP, bad_terms, own_samples
 from training.safety.loop import F32, Options, featurise, logits, train
 from training.safety.ordinary import SOURCE as ORDINARY
@@ -38,6 +39,7 @@ BARE = (
     "아침", "점심", "저녁", "야식", "아침밥", "점심밥", "저녁밥", "급식", "급식카드", "카드 돼?", "카드", "만원", "5천원", "싼 거", "싼 데", "공짜 쿠폰 있어?", "할인", "근처", "가까운 데", "지금 열린 데",
     "국물", "고기", "면", "매운 거", "안 매운 거", "단 거", "따뜻한 거", "시원한 거", "아무거나", "추천", "추천해줘", "다른 거", "더 싼 거", "1번", "두 번째", "응", "아니", "네", "ㅇㅇ", "ㄴㄴ", "안녕", "고마워",
 )  # fmt: skip
+MEASURED = ("calm", "help", "help2")
 FALSE_ALARMS = 0.005
 """The share of clean talk at whose threshold the card gives recall."""
 
@@ -45,6 +47,7 @@ LICENCE = (
     "CC BY-SA 4.0: the weights were learned from hate_speech and apeach (CC BY-SA 4.0), curse_detection (MIT), "
     "3i4k (CC BY-SA 4.0), small talk (MIT) and our own messages; no sentence of them is contained"
 )
+_NOT_ABOUT_FOOD = (Intent.HELP_NEEDED, Intent.OUT_OF_SCOPE, Intent.COMPLAINT)
 _OWN = 4.0
 _FOOD = 2.0
 _ELSEWHERE = 0.3
@@ -88,7 +91,7 @@ def _weight(sample: Sample, head: str, *, calls: bool) -> float:
         )
     if sample.source == "bad_words" or calls:
         return 0.0
-    return _FOOD if sample.source in ("food", ORDINARY) else _ELSEWHERE
+    return _FOOD if sample.source in ("food", "intents", ORDINARY) else _ELSEWHERE
 
 
 def food_questions(seed: int) -> list[Sample]:
@@ -99,10 +102,35 @@ def food_questions(seed: int) -> list[Sample]:
     return [Sample(text=t, source="food", label="clean") for t in sorted(found)]
 
 
-def measured_calm() -> frozenset[str]:
-    """Return the messages of the calm set, without spaces: parts put together may happen to make one of them."""
-    splits = load_safety_set("calm").splits.values()
-    return frozenset(str(row["text"]).replace(" ", "") for rows in splits for row in rows)
+def asked_of_us(data: Path, seed: int) -> list[Sample]:
+    """Return the messages that teach the intents, where they are about food, as clean talk; without what is measured on."""
+    examples = load_data(data, small_talk=0, seed=seed).examples
+    asked = [e.text for e in examples if e.intent not in _NOT_ABOUT_FOOD]
+    texts = dict.fromkeys(form for text in asked for form in (text, polite(text)))
+    return [Sample(text=t, source="intents", label="clean") for t in texts]
+
+
+def polite(text: str) -> str:
+    """Return a message as a polite child ends it: calls for help are mostly polite, and politeness is none.
+
+    >>> [polite(t) for t in ("카드 돼?", "얼마야", "추천해줘", "떡볶이 ㄱㄱ", "어디 있나요")]
+    ['카드 돼요?', '얼마예요', '추천해 주세요', '떡볶이 ㄱㄱ', '어디 있나요']
+    """
+    body = text.rstrip("?!.~ ")
+    tail = text[len(body) :]
+    if body.endswith("줘"):
+        return f"{body[:-1].rstrip()} 주세요{tail}"
+    if body.endswith("야"):
+        return f"{body[:-1]}예요{tail}"
+    if body.endswith(tuple("어아해돼네지나까게래자")):
+        return f"{body}요{tail}"
+    return text
+
+
+def measured_on() -> frozenset[str]:
+    """Return the messages that the screen is measured on, without spaces: by hand or by chance one of ours may be the same."""
+    sets = [load_safety_set(name).splits.values() for name in MEASURED]
+    return frozenset(str(row["text"]).replace(" ", "") for s in sets for rows in s for row in rows)
 
 
 def run(
@@ -119,8 +147,8 @@ def run(
         for part in ("train", "threshold", "report")
     }
     clean = [s.text for s in parts["train"] if s.label == "clean"]
-    ours = [*own_samples(), *food_questions(seed), *ordinary_talk(seed)]
-    held_out = measured_calm()
+    ours = [*own_samples(), *food_questions(seed), *asked_of_us(data, seed), *ordinary_talk(seed)]
+    held_out = measured_on()
     taught = assemble(
         [
             *parts["train"],

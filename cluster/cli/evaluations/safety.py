@@ -84,6 +84,7 @@ def _hand_written(judges: Judges) -> Section:
     sets: dict[str, str] = {}
     notes = [
         "help, help_turns, attack, rude, personal: dev was looked at while rules were written, test was not; another author wrote both.",
+        "help2, help2_turns: by the author who then mended the rules, written before any output was seen; the misses of both were read since, they guard (first read: dev .954 recall, .142 alarms; test .904, .044).",
         "calm: ordinary messages of the core flows, a development set alone: thresholds were chosen with it, nothing learned from it.",
     ]
     tables: list[Table] = []
@@ -152,6 +153,8 @@ def _personal(judges: Judges, rows: Sequence[Mapping[str, Any]]) -> dict[str, An
 _MEASURES: Mapping[str, Callable[[Judges, Sequence[Mapping[str, Any]]], dict[str, Any]]] = {
     "help": _help,
     "help_turns": _help,
+    "help2": _help,
+    "help2_turns": _help,
     "attack": _attack,
     "rude": _rude,
     "personal": _personal,
