@@ -39,4 +39,4 @@ def test_a_broken_run_continues_to_the_same_weights(small):
 @pytest.mark.parametrize("changes", [{"seed": 8}, {"epochs": 3}])
 def test_another_configuration_gives_other_weights(small, changes):
     one, other = (Trainee(small.nlu_task(**c)).fit() for c in ({}, changes))
-    assert not torch.equal(one["0.weight"], other["0.weight"])
+    assert not torch.equal(one["parts.0.0.weight"], other["parts.0.0.weight"])
