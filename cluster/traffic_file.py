@@ -37,6 +37,11 @@ def published_traffic(settings: Settings) -> Traffic:
     return Traffic.parse(found)
 
 
+def restore_traffic(settings: Settings, traffic: Traffic) -> None:
+    """Write a table whatever was published before; only while no replica runs that could hold a newer one."""
+    replace_file(traffic_path(settings), json.dumps(traffic.to_dict()).encode())
+
+
 def publish_traffic(settings: Settings, traffic: Traffic) -> None:
     """Let the replicas take over a table; they look within half a second. Durable when it returns; idempotent.
 

@@ -97,10 +97,12 @@ def _deploy(session: Session, head: "Head", *, wait: bool, timeout_s: float) -> 
     from cluster.ray_io import serve
     from cluster.ray_io.head import marked_processes
     from cluster.rollout.sql_store import SqlExperiments
+    from cluster.traffic_file import restore_traffic
 
     traffic = SqlExperiments(open_engine(session.settings)).traffic()
     goal = serve.declaration(session.settings, session.config_path, traffic=traffic)
     if serve.look(session.dashboard_url).status != "RUNNING":
+        restore_traffic(session.settings, traffic)
         serve.deploy(session.dashboard_url, goal)
     with ThreadPoolExecutor(max_workers=1) as pool:
         controlling = pool.submit(start_controller, session, head)

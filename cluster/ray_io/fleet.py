@@ -11,6 +11,8 @@ from cluster.ray_io.traffic import apply_traffic
 from cluster.rollout.opened import LogObserver, open_rollouts
 from cluster.rollout.part import RolloutPart
 from cluster.rollout.traffic import Traffic
+from cluster.traffic_file import published_traffic
+from naviyam.errors import InputError
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
 
@@ -42,16 +44,18 @@ class ServeFleet:
         )
 
     def revision(self) -> int | None:
-        """Return the revision that Serve was handed last, which it carries to every replica, new ones too."""
+        """Return the revision that was published last, which every replica follows, new ones too."""
         try:
             httpx.get(self.dashboard_url, timeout=2.0, trust_env=False)
-            applications = serve.declared(self.dashboard_url)
+            names = [application["name"] for application in serve.declared(self.dashboard_url)]
         except (httpx.HTTPError, serve.ServeError):
             return None
-        for application in applications:
-            if application["name"] == serve.APPLICATION:
-                return _revision(application)
-        return None
+        if serve.APPLICATION not in names:
+            return None
+        try:
+            return published_traffic(self.settings).revision
+        except InputError:  # nobody can follow it: it is written anew
+            return -1
 
     def apply(self, traffic: Traffic) -> None:
         apply_traffic(
@@ -78,13 +82,3 @@ def open_rollout_part(settings: Settings) -> RolloutPart:
         observer=LogObserver(EventStore.of(settings)),
         alarms=SqlAlertStore(open_engine(settings)),
     )
-
-
-def _revision(application: dict[str, object]) -> int:
-    deployments = application.get("deployments") or []
-    assert isinstance(deployments, list)
-    for deployment in deployments:
-        if deployment["name"] == serve.INGRESS:
-            traffic = (deployment.get("user_config") or {}).get("traffic") or {}
-            return int(traffic.get("revision", 0))
-    return 0
