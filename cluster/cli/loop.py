@@ -27,13 +27,20 @@ _WHO = "loop"
 
 def loop(
     ctx: typer.Context,
-    users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 5_000,
+    users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 3_000,
     chat_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
     ] = 0.1,
     drift: Annotated[
         float, typer.Option(help="How far the children's tastes have moved since the bootstrap.")
-    ] = 12.0,
+    ] = 0.0,
+    poor_start: Annotated[
+        bool,
+        typer.Option(
+            "--poor-start/--no-poor-start",
+            help="Begin with a ranker that forgot distance, budget and habits: there is much to learn.",
+        ),
+    ] = True,
     round_users: Annotated[
         int, typer.Option(min=1, help="Children a round while a canary runs.")
     ] = 400,
@@ -68,6 +75,10 @@ def loop(
     try:
         rollouts = open_rollouts(session.settings)
         rollouts.registry.adopt("ranker")
+        if poor_start:
+            poor = _planted(story, rollouts, "a poor first ranker", forgetful=True)
+            rollouts.registry.promote("ranker", poor, who=_WHO, why="to have much to learn")
+            wait_served(story, {"ranker": poor}, timeout_s=_SERVED_WITHIN_S)
         children.use(users, chat_share=chat_share)
         outcome = _learned(story)
         for layer, version in _challengers(outcome):
@@ -185,15 +196,17 @@ def _decided(
     return True
 
 
-def _planted(story: Story, rollouts: "Rollouts", what: str) -> str:
-    """Register the champion turned around; return its version."""
+def _planted(story: Story, rollouts: "Rollouts", what: str, *, forgetful: bool = False) -> str:
+    """Register the champion turned around, or without its wide part; return its version."""
     from cluster.registry.models import Lineage
     from cluster.registry.release import OFFLINE_GAIN
     from naviyam.simulation.planted import planted_ranker
 
     champion = rollouts.registry.get("ranker", "champion")
     with tempfile.TemporaryDirectory() as folder:
-        planted_ranker(champion.folder, Path(folder) / "planted", reverse=True)
+        planted_ranker(
+            champion.folder, Path(folder) / "planted", reverse=not forgetful, forgetful=forgetful
+        )
         version = rollouts.registry.register(
             "ranker",
             Path(folder) / "planted",

@@ -1,4 +1,4 @@
-"""Rankers made on purpose: another one's copy, turned around or not. For demonstrations and tests of a rollout."""
+"""Rankers made on purpose: another one's copy, turned around or without its wide part. For demonstrations and tests of a rollout."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,21 @@ _TURNED = ("wide.weight", f"deep.{_LAST}.weight", f"deep.{_LAST}.bias")
 """What the logit is linear in: with these negated the best shop is the last."""
 
 
-def planted_ranker(source: Path, target: Path, *, reverse: bool, noise: float = 0.0) -> None:
+def planted_ranker(
+    source: Path,
+    target: Path,
+    *,
+    reverse: bool = False,
+    forgetful: bool = False,
+    noise: float = 0.0,
+) -> None:
     """Write a copy of a ranker; its card says that it was planted.
 
     Args:
         source: folder of a whole ranker.
         target: folder to make.
         reverse: turns every score around, so that the best shop comes last.
+        forgetful: takes the wide part away: distance, budget, habits; what a training from use brings back.
         noise: stretches the scores by this share, which changes no order but the content.
 
     Raises:
@@ -36,13 +44,15 @@ def planted_ranker(source: Path, target: Path, *, reverse: bool, noise: float = 
         name: factor * tensor if name in _TURNED else tensor
         for name, tensor in artifact.tensors.items()
     }
+    if forgetful:
+        tensors["wide.weight"] = np.zeros_like(tensors["wide.weight"])
     save_file(tensors, target / WEIGHTS_FILE)
     card = artifact.card
     replace(
         card,
         version=target.name,
         parent=card.version,
-        metrics={"planted": "reversed" if reverse else "copied"},
+        metrics={"planted": "reversed" if reverse else "forgetful" if forgetful else "copied"},
         simulated=True,
         digests=file_digests(target),
     ).save(target)

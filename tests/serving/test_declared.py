@@ -46,5 +46,5 @@ def test_the_adapter_that_reads_messages_stays(tmp_path):
 
 def test_where_no_model_runs_none_is_told_anything(tmp_path):
     assert told(tmp_path, traffic=Traffic(), llm={"enabled": False}) == {
-        "Ingress": {"traffic": {"revision": 0, "splits": []}}
+        "Ingress": {"traffic": {"revision": 0, "splits": [], "defaults": {}}}
     }
