@@ -81,7 +81,7 @@ def _search(settings: Settings, arguments: argparse.Namespace) -> dict[str, Any]
     return {
         "search": name,
         "trials": [
-            {"loss": t.loss, "epochs": t.epochs, "of": t.of, "stopped": t.stopped, **t.config}
+            {"loss": t.loss, "epochs_run": t.epochs, "of": t.of, "stopped": t.stopped, **t.config}
             for t in found.trials
         ],
         "stopped_early": sum(t.stopped for t in found.trials),

@@ -62,6 +62,7 @@ def lora_study(
     Raises:
         ConfigError: a parent is named that is no adapter.
     """
+    parent = parent and parent.absolute()  # trials run in folders of their own
     options = settings.lora_training
     stage = options.incremental if parent else options.initial
     training = LoraTraining(
