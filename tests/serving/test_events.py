@@ -94,16 +94,17 @@ def test_a_request_that_failed_is_kept_without_a_word_and_only_of_who_agreed(sta
             body = {"user_id": user, said: "몰래 치킨"}
             statuses.append((await w.client.post(f"/{route}", json=body)).status_code)
 
+    def failures():
+        events = read_events(EventStore(state / "events"), "interactions")
+        return [r for r in events if r.get("error") and r["route"] == route]
+
     statuses = []
+    before = {r["interaction_id"] for r in failures()}
     writing = {"first_token_timeout_s": 0.1, "total_timeout_s": 0.2}
     served(story, serving={"request_timeout_s": 0.3}, writing=writing)
     code = {"chat": "timeout", "recommendations": "internal"}[route]
     assert statuses == [503 if route == "chat" else 500] * 2
-    failed = [
-        r for r in read_events(EventStore(state / "events"), "interactions")
-        if r.get("error") and r["route"] == route
-    ]  # fmt: skip
-    (record,) = failed
+    (record,) = [r for r in failures() if r["interaction_id"] not in before]
     assert (record["error"], record["shown"], record["variants"]["ranker"]) == (code, [], "stable")
     assert record["response_time_s"] >= (0.3 if route == "chat" else 0)
     assert "몰래" not in json.dumps(record, ensure_ascii=False)

@@ -4,7 +4,12 @@ import numpy as np
 
 from naviyam.nlu.classifier import INTENTS
 from naviyam.nlu.features import BUCKETS
-from training.nlu.train import NluTraining, train
+from training.nlu.train import NluTraining, Task, Trained, Trainee, finished
+
+
+def train(dense, grams, intents, config) -> Trained:
+    task = Task.of(dense, grams, intents, config)
+    return finished(task, Trainee(task).fit())
 
 
 def test_the_mean_of_several_networks_is_one_network_of_their_width() -> None:
