@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.cli import chaos
 from cluster.cli.session import Session, table
 from cluster.cli.story import Story
-from naviyam.errors import NaviyamError
+from naviyam.errors import ConflictError, NaviyamError
 
 if TYPE_CHECKING:
     from cluster.rollout.rollouts import Rollouts
@@ -128,7 +128,7 @@ def _trial(session: Session, story: Story, rollouts: "Rollouts", turn: int) -> t
     version = chaos.planted(
         session, f"{'worse' if worse else 'better'}-{turn}", worse=worse, noise=-noise
     )
-    rollouts.registry.set_alias("ranker", "challenger", version)
+    _started(rollouts, version)
     ended = watch_canary(
         story,
         rollouts,
@@ -139,6 +139,17 @@ def _trial(session: Session, story: Story, rollouts: "Rollouts", turn: int) -> t
     )
     got = "undecided" if ended is None else ended.state.value
     return ("rolled_back" if worse else "promoted"), got
+
+
+def _started(rollouts: "Rollouts", version: str) -> None:
+    """Begin an experiment, as an operator would: again where the database did not answer."""
+    for _ in range(60):
+        try:
+            rollouts.start("ranker", version, who="chaos", why="a trial")
+        except ConflictError:
+            time.sleep(1)
+        else:
+            return
 
 
 def _children(session: Session, users: int, seed: int, calm: threading.Event) -> None:
