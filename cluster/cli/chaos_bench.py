@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _DECIDED_WITHIN_S = 600.0
 _JOBS_WITHIN_S = 600.0
 _JOB_EVERY_S = 12.0
+_STARTS = 10
+"""Times that a killed head is started again before the bench gives up."""
+
 _LEARN_EVERY = 8
 """Every so manieth job learns; the others keep house."""
 
@@ -38,11 +41,12 @@ def run(
     shutil.rmtree(session.settings.paths.state / "planted", ignore_errors=True)
 
     def bring_up() -> None:
-        for attempt in (1, 2, 3):
+        for attempt in range(1, _STARTS + 1):
             try:
                 start(session, shops=None, wait=True, keep=True, timeout_s=300)
             except NaviyamError as e:
                 story.tell("start failed", attempt=attempt, why=str(e).splitlines()[0])
+                time.sleep(3)
             else:
                 story.tell("service up")
                 return

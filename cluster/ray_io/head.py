@@ -26,6 +26,7 @@ _SOCKET_TAIL = len("/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_s
 _SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
 
+_PORT_FREE_S = 15.0
 _OBJECT_STORE_BYTES = 256 * 2**20
 _LEAST_LOGICAL_CPUS = 4
 """Ray's CPUs are only a count. Light deployments mostly wait, so two cores may carry more than two of them."""
@@ -77,10 +78,10 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
         ConflictError: a port is taken by something else.
         HeadError: Ray ended or did not come up; the message holds the log's last lines.
     """
-    clear_leftovers(settings)
+    cleared = clear_leftovers(settings)
     serving = settings.serving
     for port, key in ((serving.port, "port"), (serving.dashboard_port, "dashboard_port")):
-        if port and _listens(port):
+        if port and not _free_within(port, _PORT_FREE_S if cleared else 0.0):
             raise ConflictError(
                 f"port {port} is taken by another process; stop it or set serving.{key} to a free one"
             )
@@ -260,6 +261,16 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_within(port: int, timeout_s: float) -> bool:
+    """Wait until nobody listens: what was just killed may hold its port for a moment longer."""
+    deadline = time.monotonic() + timeout_s
+    while _listens(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _free_port() -> int:
