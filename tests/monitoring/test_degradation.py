@@ -50,6 +50,7 @@ def test_nothing_clicked_before_is_not_divided_by():
     assert look(sums(rng, 100, 40, 0.0), sums(rng, 100, 40, 0.4)).level is not Level.ALARM
 
 
+@pytest.mark.slow
 def test_without_a_change_an_alarm_is_rare_while_a_bare_threshold_is_not():
     rng = np.random.default_rng(5)
     levels = [look(sums(rng, 60, 12, 0.3), sums(rng, 60, 12, 0.3)).level for _ in range(200)]

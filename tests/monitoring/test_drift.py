@@ -85,6 +85,7 @@ def test_an_empty_week_is_not_compared():
     assert compare_all({}, {"x": column([1.0])}) == ()
 
 
+@pytest.mark.slow
 def test_small_samples_of_the_same_distribution_are_not_drift():
     """With 60 answers a week a PSI of 0.25 is chance; told as drift in 1 % of the weeks at most, per 20 columns."""
     rng = np.random.default_rng(3)

@@ -79,6 +79,7 @@ def test_targets_hold_slots_and_no_facts(catalog: Catalog) -> None:
         assert "원" not in sample.completion.replace("원하", "")
 
 
+@pytest.mark.slow
 def test_training_learns_and_repeats_itself(tiny_base: Path, tmp_path: Path) -> None:
     first = train(tiny_base, SAMPLES, tmp_path / "a", CONFIG, report=quiet)
     second = train(tiny_base, SAMPLES, tmp_path / "b", CONFIG, report=quiet)
@@ -87,6 +88,7 @@ def test_training_learns_and_repeats_itself(tiny_base: Path, tmp_path: Path) -> 
     assert same_weights(tmp_path / "a", tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_a_broken_run_continues_to_the_same_weights(tiny_base: Path, tmp_path: Path) -> None:
     class CrashError(RuntimeError):
         pass

@@ -101,6 +101,7 @@ def test_the_ranker_begins_at_the_mean_of_the_funnels_and_repeats_itself(ratings
     assert not np.allclose(one, before)
 
 
+@pytest.mark.slow
 def test_a_run_puts_every_system_beside_the_others(ratings: Ratings) -> None:
     funnels = [POPULARITY, *(_quick(f) for f in OWN if f.name in ("ease", "rp3beta"))]
     result = run_seed(ratings, funnels, seed=3, task=Task(k=5), say=lambda text: None)

@@ -36,6 +36,7 @@ def test_a_broken_run_continues_to_the_same_weights(small):
         assert torch.equal(again[name], tensor), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"seed": 8}, {"epochs": 3}])
 def test_another_configuration_gives_other_weights(small, changes):
     one, other = (Trainee(small.nlu_task(**c)).fit() for c in ({}, changes))

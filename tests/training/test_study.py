@@ -69,6 +69,7 @@ def test_people_order_what_they_truly_like(world: World) -> None:
     assert np.mean(above) > 0.8
 
 
+@pytest.mark.slow
 def test_the_study_holds_every_system_over_the_same_lists(world: World) -> None:
     settings = Settings(ranker_training=RankerTraining(epochs=2, max_samples=600))
     found = study(world, FakeEncoder(), settings, ablations=False)
