@@ -98,10 +98,10 @@ def _ordeal(
         verdicts.append(_trial(session, story, rollouts, turn))
         turn += 1
     acknowledged.stop()
-    chaos.wait_for_jobs(session, jobs, timeout_s=_JOBS_WITHIN_S)
     calm.set()
     for thread in threads:
         thread.join(timeout=60)
+    chaos.wait_for_jobs(session, jobs, timeout_s=_JOBS_WITHIN_S)
     wrong = [f"{want} wanted, {got}" for want, got in verdicts if want != got]
     fleet_holds, fleet = _traffic(session, rollouts)
     return [
