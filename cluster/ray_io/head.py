@@ -27,6 +27,9 @@ _SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
 
 _PORT_FREE_S = 15.0
+_REPLICA_FROM, _REPLICA_PORTS, _REPLICA_RANGES = 20_000, 50, 240
+"""Stretches of ports below 32,000, from which the kernel gives none away by itself."""
+
 _OBJECT_STORE_BYTES = 256 * 2**20
 _LEAST_LOGICAL_CPUS = 4
 """Ray's CPUs are only a count. Light deployments mostly wait, so two cores may carry more than two of them."""
@@ -224,6 +227,11 @@ def ray_environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         # With one ingress replica nothing is gained by waiting for a balancer to forget it.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
+        # Replicas listen in this range: where two clusters shared it, one's proxy sent requests to the other's replicas.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port(settings)),
+        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(
+            _first_replica_port(settings) + _REPLICA_PORTS
+        ),
         # Fixed by default, so that a second cluster's proxy on this machine would not start.
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
@@ -261,6 +269,12 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _first_replica_port(settings: Settings) -> int:
+    """Return where the replicas' ports begin: a stretch of its own for each serving port, as far as hashes differ."""
+    digest = blake2b(str(settings.serving.port).encode(), digest_size=4).digest()
+    return _REPLICA_FROM + int.from_bytes(digest) % _REPLICA_RANGES * _REPLICA_PORTS
 
 
 def _free_within(port: int, timeout_s: float) -> bool:
