@@ -1,11 +1,10 @@
 """`naviyam jobs`: the queue. Every verb is a read or write of the database, so that it works while the controller is down."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.session import Session, table
+from cluster.cli.session import Session, table, who_am_i
 
 if TYPE_CHECKING:
     from cluster.jobs.commands import JobCommands
@@ -49,7 +48,7 @@ def submit(
     job = open_commands(session).submit(
         kind,
         arguments or (),
-        who=getpass.getuser(),
+        who=who_am_i(),
         priority=priority,
         after=after or (),
         deadline_s=deadline_s,
@@ -119,7 +118,7 @@ def cancel(
 ) -> None:
     """Ask for the end of a job; the controller brings it about."""
     session: Session = ctx.obj
-    found = open_commands(session).cancel(job, who=getpass.getuser(), why=why)
+    found = open_commands(session).cancel(job, who=who_am_i(), why=why)
     said = f"had ended: {found.state.value}" if found.ended else "will be cancelled"
     session.answer(found.to_dict(), f"{job} {said}")
 

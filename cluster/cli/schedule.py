@@ -1,11 +1,10 @@
 """`naviyam schedule`: when the cluster learns by itself. Reads and writes of the database."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.session import Session, table
+from cluster.cli.session import Session, table, who_am_i
 
 if TYPE_CHECKING:
     from cluster.schedule.part import ScheduleCommands
@@ -32,7 +31,7 @@ def stop(
 ) -> None:
     """Let nothing start by the clock; what runs goes on."""
     session: Session = ctx.obj
-    who = getpass.getuser()
+    who = who_am_i()
     open_schedule(session).pause(kind, who=f"{who}: {why}" if why else who)
     _answer(session)
 
@@ -47,7 +46,7 @@ def show(ctx: typer.Context) -> None:
 def run_now(ctx: typer.Context, kind: KindOption = "learn") -> None:
     """Run at the controller's next look, whatever the hour, the samples or a pause; the day's limit holds."""
     session: Session = ctx.obj
-    open_schedule(session).run_now(kind, who=getpass.getuser())
+    open_schedule(session).run_now(kind, who=who_am_i())
     _answer(session)
 
 
