@@ -16,7 +16,7 @@ SHOPS_OPTION = $(if $(SHOPS),--shops $(SHOPS))
 
 export VENV ACCELERATOR
 
-.PHONY: help setup ready lock lint test test-fast test-ray test-llm demo loop up down bench clean
+.PHONY: help setup ready debian lock lint test test-fast test-ray test-llm demo loop up down bench clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ setup: ## make .venv with every package pinned (ACCELERATOR=gpu on a machine wit
 ready:
 	@scripts/setup.sh --if-needed
 
+debian: ## Chromium and promtool for the tests, from Debian's packages where this user may install them
+	@scripts/debian.sh
+
 lock: ready ## write requirements/cpu.lock from what .venv holds
 	@scripts/lock.sh
 
@@ -36,10 +39,10 @@ lint: ready ## ruff, mypy strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-fast: ready ## tests without Ray and without the language model (under 2 minutes)
+test-fast: ready debian ## tests without Ray and without the language model (under 2 minutes)
 	$(PYTEST) -n 2 --dist loadfile -m "not ray and not llm and not mlflow and not slow"
 
-test-ray: ready ## tests on a local Ray session, over a real MLflow store, and slow ones
+test-ray: ready debian ## tests on a local Ray session, over a real MLflow store, and slow ones
 	$(PYTEST) -m "(ray or mlflow or slow) and not llm"
 
 test-llm: ready ## tests with the real language model; threads are its own affair

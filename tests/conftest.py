@@ -7,6 +7,8 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings
 
+_CHROMIUM_TIMEOUT_MS = 15_000
+
 # How long one example takes is the machine's affair, not the test's.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
@@ -35,3 +37,31 @@ def postgres(_postgres_server):
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     engine.dispose()
     return sa.make_url(_postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def _chromium():
+    """Debian's Chromium, headless, as long as the session."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium; `make debian` installs it where it may")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def phone(_chromium):
+    """A page of a small phone in Korean, with a browser profile of its own."""
+    context = _chromium.new_context(
+        viewport={"width": 360, "height": 740},
+        locale="ko-KR",
+        timezone_id="Asia/Seoul",
+        is_mobile=True,
+        has_touch=True,
+    )
+    context.set_default_timeout(_CHROMIUM_TIMEOUT_MS)
+    yield context.new_page()
+    context.close()
