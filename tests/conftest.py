@@ -39,9 +39,9 @@ def postgres(_postgres_server):
     return sa.make_url(_postgres_server).set(database=name).render_as_string(hide_password=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _chromium():
-    """Debian's Chromium, headless, as long as the session."""
+    """Debian's Chromium, headless, as long as the module: Playwright's event loop would stand in later modules' way."""
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium; `make debian` installs it where it may")
