@@ -5,15 +5,15 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version as package_version
-from pathlib import Path
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from deployments import problems
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
+from deployments.pages import page_router
 from deployments.pipeline import ChatService
 from deployments.protocol import (
     ChatRequest,
@@ -25,7 +25,6 @@ from deployments.protocol import (
 from deployments.runtime import describe
 from naviyam.dialogue.turn import Delta, Done, Event, Failed, Recommended, Understood
 
-PAGE = Path(__file__).parent / "web" / "index.html"
 EVENT_STREAM = "text/event-stream"
 _GONE = 499
 """Nobody reads it; the access log shows that the caller hung up."""
@@ -61,6 +60,7 @@ def create_app(service: ChatService) -> FastAPI:
     _record_routes(app, service)
     _operation_routes(app, service)
     app.include_router(admin_router(service.settings))
+    app.include_router(page_router())
     return app
 
 
@@ -168,10 +168,6 @@ def _operation_routes(app: FastAPI, service: ChatService) -> None:
                 "catalogue_card": describe(service.runtimes.current.catalog),
             }
         )
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE, media_type="text/html; charset=utf-8")
 
 
 def traffic_held(service: ChatService) -> dict[str, Any]:
