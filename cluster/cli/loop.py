@@ -4,13 +4,13 @@ The controller does the work: its schedule starts the training, its rollouts try
 children. This command only uses the service and watches.
 """
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cluster.cli.planted import plant_ranker
 from cluster.cli.session import Session, table
 from cluster.cli.story import Story, versions, wait_for_job, wait_served, watch_canary
 
@@ -30,7 +30,7 @@ def loop(
     users: Annotated[int, typer.Option(min=1, help="Simulated children before learning.")] = 3_000,
     chat_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of their visits that talk.")
-    ] = 0.1,
+    ] = 0.25,
     drift: Annotated[
         float, typer.Option(help="How far the children's tastes have moved since the bootstrap.")
     ] = 0.0,
@@ -76,7 +76,8 @@ def loop(
         rollouts = open_rollouts(session.settings)
         rollouts.registry.adopt("ranker")
         if poor_start:
-            poor = _planted(story, rollouts, "a poor first ranker", forgetful=True)
+            poor = plant_ranker(rollouts.registry, forgetful=True)
+            story.tell("planted a poor first ranker", version=poor)
             rollouts.registry.promote("ranker", poor, who=_WHO, why="to have much to learn")
             wait_served(story, {"ranker": poor}, timeout_s=_SERVED_WITHIN_S)
         children.use(users, chat_share=chat_share)
@@ -196,33 +197,13 @@ def _decided(
     return True
 
 
-def _planted(story: Story, rollouts: "Rollouts", what: str, *, forgetful: bool = False) -> str:
-    """Register the champion turned around, or without its wide part; return its version."""
-    from cluster.registry.models import Lineage
-    from cluster.registry.release import OFFLINE_GAIN
-    from naviyam.simulation.planted import planted_ranker
-
-    champion = rollouts.registry.get("ranker", "champion")
-    with tempfile.TemporaryDirectory() as folder:
-        planted_ranker(
-            champion.folder, Path(folder) / "planted", reverse=not forgetful, forgetful=forgetful
-        )
-        version = rollouts.registry.register(
-            "ranker",
-            Path(folder) / "planted",
-            lineage=Lineage(parent=champion.version, simulated=True),
-            metrics={OFFLINE_GAIN: 0.05},
-        ).version
-    story.tell(f"planted {what}", version=version, made_of=champion.version)
-    return version
-
-
 def _worse(story: Story, rollouts: "Rollouts", use: Callable[[], None]) -> bool:
     """Plant a worse challenger that says it gains 5 % offline; return whether the canary rolled it back."""
     from cluster.rollout.experiment import State
 
     serving = versions(story.session)["ranker"]
-    planted = _planted(story, rollouts, "a worse challenger")
+    planted = plant_ranker(rollouts.registry)
+    story.tell("planted a worse challenger", version=planted, made_of=serving)
     rollouts.registry.set_alias("ranker", "challenger", planted)
     ended = watch_canary(
         story, rollouts, layer="ranker", candidate=planted, use=use, timeout_s=_CANARY_TIMEOUT_S
