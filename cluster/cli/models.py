@@ -1,5 +1,6 @@
 """`naviyam models`: what is registered, what serves, and who let it."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,6 +81,23 @@ def show(
             "what served", ("at", "act", "version", "instead of", "who", "why"), map(_row, history)
         ),
     )
+
+
+@app.command()
+def offer(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="ranker or nlg.", metavar="MODEL")],
+    folder: Annotated[Path, typer.Argument(help="Of a trained candidate.", exists=True)],
+    data: Annotated[Path, typer.Option(help="Data set to measure both on.", exists=True)],
+) -> None:
+    """Measure a trained or tuned model beside what serves and register it; what is better becomes the challenger."""
+    from cluster.cli.learn import outcome_table
+    from cluster.cli.program import run_program
+
+    session: Session = ctx.obj
+    arguments = [name, str(folder.resolve()), "--data", str(data.resolve())]
+    found = run_program(session, "training.offer", arguments)
+    session.answer(found, outcome_table({name: found}))
 
 
 @app.command()

@@ -10,7 +10,8 @@ from cluster.registry.mlflow_registry import open_registry
 from naviyam.clock import SystemClock
 from naviyam.errors import ConfigError, NaviyamError
 from naviyam.settings import Settings
-from training.pipelines.learn import KINDS, Options, learn
+from training.pipelines.learn import Options, learn
+from training.pipelines.offer import KINDS
 from training.pipelines.runner import LocalRunner, Runner
 
 

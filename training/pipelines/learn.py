@@ -5,47 +5,21 @@ anywhere goes on there and comes to the same registered versions. A step that ha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cluster.programs import ProgramError
-from cluster.registry.content import card_of, lineage_of
 from cluster.registry.models import ModelRegistry
-from cluster.registry.release import (
-    OFFLINE_GAIN,
-    Differences,
-    Interval,
-    Refused,
-    decide,
-    offline_gain,
-)
 from naviyam.clock import Clock
-from naviyam.errors import InputError, NotFoundError
+from naviyam.errors import InputError
 from naviyam.feedback.query import query
 from naviyam.feedback.store import EventStore
 from naviyam.settings import Settings
 from training.datasets.read import read_card
 from training.pipelines.journal import Journal, alone
+from training.pipelines.offer import KINDS, Judged, Trained, champion_of, described, release
 from training.pipelines.runner import Runner
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """One kind of model that learns from use."""
-
-    name: str
-    """In the registry and below `paths.models`."""
-
-    program: str
-    kind: str
-    """What `training.evaluation` calls it."""
-
-
-KINDS: Final = (
-    Trained(name="ranker", program="training.wide_deep", kind="ranker"),
-    Trained(name="nlg", program="training.lora", kind="lora"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +152,9 @@ class Learning:
     def _learn(self, kind: Trained, data: Mapping[str, Any]) -> dict[str, Any]:
         if why := _too_little(data, self._settings.learning.min_samples):
             return {"skipped": why}
-        champion = self._step(f"{kind.name}-champion", lambda: self._champion(kind))
+        champion = self._step(
+            f"{kind.name}-champion", lambda: champion_of(self._registry, kind.name)
+        )
         folder = self._journal.folder / "candidates" / kind.name
         common = ["--data", str(data["folder"])]
         self._program(
@@ -193,69 +169,17 @@ class Learning:
             [*common, "--candidate", str(folder), "--champion", champion["folder"]],
             first=[kind.kind],
         )
+        judged = Judged(folder=folder, champion=champion["version"], data=data, evaluated=evaluated)
         return self._step(
             f"{kind.name}-release",
-            lambda: self._release(kind, data, champion["version"], evaluated, folder),
-        )
-
-    def _release(
-        self,
-        kind: Trained,
-        data: Mapping[str, Any],
-        parent: str,
-        evaluated: Mapping[str, Any],
-        folder: Path,
-    ) -> dict[str, Any]:
-        """Register the candidate and act on the decision; doing it again after a kill changes nothing."""
-        candidate, champion = _numbers(evaluated["candidate"]), _numbers(evaluated["champion"])
-        gain = offline_gain(kind.name, candidate, champion)
-        decision = decide(
-            kind.name,
-            candidate,
-            champion,
-            self._settings.release,
-            difference=_intervals(evaluated.get("difference", {})),
-        )
-        version = self._registry.register(
-            kind.name,
-            folder,
-            lineage=replace(
-                lineage_of(card_of(folder)),
-                parent=parent,
-                dataset_hash=str(data.get("hash", "")),
-                dataset_folder=str(data["folder"]),
-                simulated=bool(data.get("simulated", False)),
+            lambda: release(
+                self._registry,
+                kind.name,
+                judged,
+                limits=self._settings.release,
+                promote_as=self._options.who if self._options.promote else None,
             ),
-            metrics=candidate | ({} if gain is None else {OFFLINE_GAIN: gain}),
         )
-        told = {"version": version.version, "reasons": list(decision.reasons), "metrics": candidate, "champion": parent}  # fmt: skip
-        if version.version == parent:
-            return {**told, "decision": "refused", "reasons": [f"training left {parent} as it was"]}
-        if isinstance(decision, Refused):
-            self._registry.refuse(kind.name, version.version, reason="; ".join(decision.reasons))
-            return {"decision": "refused", **told}
-        if version.refused is not None:
-            before = f"the same weights were refused before: {version.refused}"
-            return {**told, "decision": "refused", "reasons": [before]}
-        self._registry.set_alias(kind.name, "challenger", version.version)
-        if not self._options.promote:
-            return {"decision": "challenger", **told}
-        serving = self._registry.alias(kind.name, "champion")
-        if serving is not None and serving.version not in (parent, version.version):
-            other = f"it was judged against {parent}, but {serving.version} serves by now"
-            return {**told, "decision": "challenger", "reasons": [*decision.reasons, other]}
-        self._registry.promote(
-            kind.name, version.version, who=self._options.who, why="; ".join(decision.reasons)
-        )
-        return {"decision": "promoted", **told}
-
-    def _champion(self, kind: Trained) -> dict[str, Any]:
-        """Return what serves; the registry's history begins with it where it never knew it."""
-        self._registry.adopt(kind.name)
-        held = self._registry.alias(kind.name, "champion")
-        if held is None:
-            raise NotFoundError(f"no {kind.name} serves; run `naviyam bootstrap` first")
-        return {"version": held.version, "folder": str(held.folder)}
 
     def _feedback(self, since: str | None) -> dict[str, Any]:
         until = self._journal.now.isoformat()
@@ -267,13 +191,8 @@ class Learning:
     def _datasets(self) -> dict[str, Any]:
         """Make the sets of what is to learn, and no others: a conversation is used once."""
         given = {
-            name: {
-                "folder": str(folder),
-                "hash": card.get("hash", ""),
-                "simulated": bool(card.get("simulated", False)),
-            }
+            name: {"folder": str(folder), **described(read_card(folder))}
             for name, folder in self._options.data.items()
-            for card in (read_card(folder),)
         }
         wanted = [k.name for k in self._chosen() if k.name not in given]
         if not wanted:
@@ -317,17 +236,6 @@ def _too_little(data: Mapping[str, Any], least: int) -> str:
     if rows is not None and rows < least:
         return f"{rows} samples, at least {least} are needed (learning.min_samples)"
     return ""
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    return {k: float(v) for k, v in metrics.items() if isinstance(v, int | float)}
-
-
-def _intervals(found: Mapping[str, Mapping[str, float]]) -> Differences:
-    return {
-        metric: Interval(mean=each["mean"], low=each["low"], high=each["high"])
-        for metric, each in found.items()
-    }
 
 
 def _line(outcome: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """`python -m training.tune lora|ranker --config C --samples N`: search, train the best in full, write it as a candidate.
 
-The candidate is judged and offered to the registry like any other.
+The candidate is judged and registered by `naviyam models offer`, like any other trained by hand.
 """
 
 import argparse
