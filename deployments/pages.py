@@ -15,9 +15,19 @@ from fastapi import APIRouter, Request, Response
 FOLDER = Path(__file__).parent / "web"
 ASSETS: Mapping[str, str] = {
     "/": "index.html",
+    "/web/icon.svg": "icon.svg",
     "/web/chat.css": "chat.css",
     "/web/chat.js": "chat.js",
-    "/web/icon.svg": "icon.svg",
+    "/web/cards.js": "cards.js",
+    "/web/dom.js": "dom.js",
+    "/web/feedback.js": "feedback.js",
+    "/web/me.js": "me.js",
+    "/web/place.js": "place.js",
+    "/web/sketch.js": "sketch.js",
+    "/web/storage.js": "storage.js",
+    "/web/stream.js": "stream.js",
+    "/web/turn.js": "turn.js",
+    "/web/words.js": "words.js",
 }
 """Route -> file below `FOLDER`. HTML names its files relative to itself, so that a prefix before the routes does no harm."""
 

@@ -14,6 +14,13 @@ class ShownMenu:
     over_limit_won: int = 0
     discount_won: int = 0
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return spec 7's JSON; what is left to pay above the card's limit only where there is something left."""
+        out: dict[str, Any] = {"name": self.name, "price_won": self.price_won}
+        if self.over_limit_won:
+            out["over_limit_won"] = self.over_limit_won
+        return out
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
@@ -46,7 +53,7 @@ class Recommendation:
             "name": self.name,
             "category": self.category,
             "address": self.address,
-            "menus": [{"name": m.name, "price_won": m.price_won} for m in self.menus],
+            "menus": [m.to_dict() for m in self.menus],
             "meal_card": self.meal_card,
             "is_good_influence_shop": self.is_good_influence_shop,
             "score": round(self.score, 6),

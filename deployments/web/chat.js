@@ -1,98 +1,213 @@
-const $ = id => document.getElementById(id);
-const talk = $("talk"), place = {};
-const store = (key, make) => { let v = localStorage.getItem(key); if (!v) { v = make(); localStorage.setItem(key, v); } return v; };
-const random = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), b => b.toString(16).padStart(2, "0")).join("");
-const user = store("naviyam-user", () => "web-" + random());
-const session = "web-" + random();
-$("district").value = localStorage.getItem("naviyam-district") || "";
+/** The chat page: wires the parts together. Owns the session and who may speak when. */
 
-function add(tag, parent, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
+import { $, make, say } from "./dom.js";
+import { feedbackQueue } from "./feedback.js";
+import { person } from "./me.js";
+import { whereabouts } from "./place.js";
+import { passing, randomId } from "./storage.js";
+import { phones, turn } from "./turn.js";
+import * as words from "./words.js";
+
+const me = person();
+const place = whereabouts();
+const listeners = new Map();
+const queue = feedbackQueue(passing, (entry, outcome) =>
+  listeners.get(entry.idempotency_key)?.(outcome),
+);
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const touch = matchMedia("(pointer: coarse)");
+let session = randomId("s-");
+let running = null;
+
+function feedback(entry, hear) {
+  const { feedback_type: type, shop_id: shop, interaction_id: interaction = session } = entry;
+  const key = `${type}-${interaction}-${shop}`;
+  listeners.set(key, hear);
+  queue.add({ user_id: me.id, ...entry, idempotency_key: key });
 }
-function bubble(who, text) {
-  const node = add("div", add("div", talk, "row " + who), "bubble", text);
-  talk.scrollTop = talk.scrollHeight;
-  return node;
+
+function ask(message) {
+  if (running) return;
+  for (const old of document.querySelectorAll(".next")) old.remove();
+  const asked = turn(message, {
+    ready: () => me.ready(),
+    body: (text) => ({
+      user_id: me.id,
+      session_id: session,
+      message: text,
+      context: place.context(),
+    }),
+    place,
+    ask,
+    feedback,
+    again: () => answer(asked),
+  });
+  if (touch.matches) $("text").blur();
+  asked.node.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  answer(asked);
 }
-function won(n) { return n.toLocaleString("ko-KR") + "원"; }
-function shops(list, interaction) {
-  if (!list.length) return;
-  const box = add("div", talk, "shops");
-  for (const s of list) {
-    const card = add("div", box, "shop");
-    add("b", card, "", s.rank + ". " + s.name);
-    add("small", card, "", [s.category, s.address].filter(Boolean).join(" · "));
-    if (s.menus.length) add("p", card, "", s.menus.map(m => m.name + " " + won(m.price_won)).join(", "));
-    const tags = add("div", card, "tags");
-    if (s.walk_minutes) add("span", tags, "", "걸어서 " + s.walk_minutes + "분");
-    add("span", tags, "", s.open_now === true ? "지금 열림" : s.open_now === false ? "지금 닫힘" : "여는 시간 모름");
-    add("span", tags, "", {yes: "카드 돼요", no: "카드 안 돼요", unknown: "카드 확인 필요"}[s.meal_card]);
-    if (s.is_good_influence_shop) add("span", tags, "", "착한가게");
-    const pick = add("button", card, "plain", "여기 갈래요");
-    pick.type = "button";
-    pick.onclick = () => {
-      fetch("/feedback", {method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({
-        user_id: user, shop_id: s.shop_id, feedback_type: "clicked", interaction_id: interaction(), idempotency_key: "click-" + interaction() + "-" + s.shop_id})});
-      say(s.name + " 갈래");
-    };
-  }
-}
-async function say(message) {
-  bubble("me", message);
-  $("send").disabled = true;
-  const answer = bubble("bot", "…");
-  let said = "", done = null;
-  const context = {...place};
-  if ($("district").value.trim()) context.district = $("district").value.trim();
-  localStorage.setItem("naviyam-district", $("district").value.trim());
-  const handle = (name, data) => {
-    if (name === "recommendations") shops(data.recommendations, () => done ? done.interaction_id : undefined);
-    if (name === "delta") { said += data.text; answer.textContent = said; }
-    if (name === "done") { done = data; answer.textContent = data.response; }
-    if (name === "error") answer.textContent = said || data.detail;
-    talk.scrollTop = talk.scrollHeight;
-  };
+
+async function answer(asked) {
+  if (running) return;
+  running = new AbortController();
+  const mine = running;
+  $("send").textContent = words.STOP;
   try {
-    const response = await fetch("/chat", {method: "POST", headers: {"Content-Type": "application/json", "Accept": "text/event-stream"},
-      body: JSON.stringify({user_id: user, session_id: session, message, context})});
-    if (!response.ok) {
-      answer.textContent = response.status === 503 ? "지금 친구들이 많이 와서 조금 기다려야 해요. 잠깐 뒤에 다시 말해 줘요!" : "그 말은 알아듣지 못했어요. 조금 짧게 다시 말해 줄래요?";
-      return;
-    }
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    for (let rest = "";;) {
-      const {value, done: end} = await reader.read();
-      if (end) break;
-      rest += value;
-      const frames = rest.split("\n\n");
-      rest = frames.pop();
-      for (const frame of frames) {
-        const name = /^event: (.*)$/m.exec(frame), data = /^data: (.*)$/m.exec(frame);
-        if (name && data) handle(name[1], JSON.parse(data[1]));
-      }
-    }
-  } catch {
-    answer.textContent = said || "연결이 끊겼어요. 다시 한번 보내 줄래요?";
+    if (await asked.run(mine.signal)) after(asked);
   } finally {
-    $("send").disabled = false;
-    $("text").focus();
+    if (running === mine) {
+      running = null;
+      $("send").textContent = words.SEND;
+    }
   }
 }
-$("form").onsubmit = event => {
-  event.preventDefault();
-  const message = $("text").value.trim();
-  if (message && !$("send").disabled) { $("text").value = ""; say(message); }
-};
-$("here").onclick = () => navigator.geolocation && navigator.geolocation.getCurrentPosition(
-  p => { place.latitude = p.coords.latitude; place.longitude = p.coords.longitude; $("here").textContent = "내 위치 ✓"; },
-  () => { $("here").textContent = "위치 모름"; });
-bubble("bot", "안녕하세요! 저는 밥집을 찾아 주는 나비얌이에요 😊 동네를 적고 먹고 싶은 걸 말해 주세요.");
-const ideas = add("div", talk, "try");
-for (const idea of ["급식카드 되는 치킨집 추천해줘", "5천원으로 뭐 먹을까?", "지금 열린 곳 있어?"]) {
-  const button = add("button", ideas, "", idea);
-  button.onclick = () => say(idea);
+
+function after({ parts, state }) {
+  const { metadata, recommendations } = state.done;
+  if (place.district && metadata.method !== "safety" && metadata.place === null) {
+    parts.after.append(make("p", "quiet", words.placeUnknown(place.district)));
+  }
+  if (recommendations.length && metadata.method !== "safety") {
+    const list = make("ul", "chips next", "", ...chips(words.NEXT));
+    list.setAttribute("aria-label", "이어서 물어보기");
+    parts.after.append(list);
+  }
 }
+
+function chips(texts) {
+  return texts.map((text) => {
+    const button = make("button", "chip", text);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      $("text").focus({ preventScroll: true });
+      ask(text);
+    });
+    return make("li", "", "", button);
+  });
+}
+
+function stop() {
+  running?.abort();
+  running = null;
+  $("send").textContent = words.SEND;
+}
+
+function startOver() {
+  stop();
+  session = randomId("s-");
+  for (const old of document.querySelectorAll("#talk > .turn:not(#welcome)")) old.remove();
+  $("live").replaceChildren();
+  $("talk").scrollTop = 0;
+  $("text").value = "";
+  grow();
+  $("text").focus();
+}
+
+function grow() {
+  const box = $("text");
+  box.style.height = "auto";
+  box.style.height = `${box.scrollHeight + 2}px`;
+}
+
+function send() {
+  const message = $("text").value.trim();
+  if (running) return stop();
+  if (!message) return $("text").focus();
+  $("text").value = "";
+  grow();
+  ask(message);
+}
+
+function consentShown() {
+  $("ask").hidden = me.asked;
+  $("consent").checked = me.consent === true;
+}
+
+async function agree(agreed, said) {
+  try {
+    await me.agree(agreed);
+    said.textContent = agreed ? words.CONSENT.on : words.CONSENT.off;
+  } catch {
+    said.textContent = words.CONSENT.failed;
+  }
+  said.hidden = false;
+  consentShown();
+}
+
+async function askConsent(agreed) {
+  await agree(agreed, $("ask-done"));
+  say($("ask-done").textContent);
+  $("text").focus();
+}
+
+async function erase() {
+  try {
+    await me.erase();
+  } catch {
+    $("erase-said").textContent = words.NOT_ERASED;
+    return;
+  }
+  queue.clear();
+  place.clear();
+  $("erase").close();
+  $("settings").close();
+  startOver();
+  consentShown();
+  $("ask-done").textContent = words.ERASED;
+  $("ask-done").hidden = false;
+  say(words.ERASED);
+}
+
+function settings() {
+  $("phones").append(...phones());
+  $("agree").addEventListener("click", () => askConsent(true));
+  $("decline").addEventListener("click", () => askConsent(false));
+  $("consent").addEventListener("change", () => agree($("consent").checked, $("consent-said")));
+  $("open-settings").addEventListener("click", () => {
+    $("consent-said").textContent = "";
+    $("settings").showModal();
+  });
+  $("open-erase").addEventListener("click", () => {
+    $("erase-said").textContent = "";
+    $("erase").showModal();
+  });
+  $("erase-now").addEventListener("click", erase);
+  for (const button of document.querySelectorAll("[data-close]")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+  }
+}
+
+function composer() {
+  $("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+  });
+  $("text").addEventListener("input", grow);
+  $("text").addEventListener("keydown", (event) => {
+    // A syllable that is still being put together is finished by Enter, not sent by it; 229 is Safari's way to say so.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    if (!running) send();
+  });
+}
+
+function network() {
+  const show = () => {
+    $("net").hidden = navigator.onLine;
+    if (!navigator.onLine) say($("net").textContent);
+    else queue.flush();
+  };
+  addEventListener("offline", show);
+  addEventListener("online", show);
+  $("net").hidden = navigator.onLine;
+  queue.flush();
+}
+
+$("ideas").append(...chips(words.IDEAS));
+$("fresh").addEventListener("click", startOver);
+composer();
+settings();
+network();
+me.load()
+  .catch(() => null)
+  .finally(consentShown);
