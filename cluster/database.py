@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -14,6 +14,7 @@ from naviyam.settings import Settings
 
 _LOCK_WAIT_S = 10.0
 _CONNECT_WAIT_S = 10
+_TABLES_LOCK = 7_281_503
 
 
 def database_url(settings: Settings) -> str:
@@ -43,6 +44,14 @@ def engine_of(url: str) -> Engine:
             url, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_WAIT_S}
         )
     raise ConfigError(f"jobs.database is a {backend} URL; use sqlite:/// or postgresql+psycopg://")
+
+
+def make_tables(engine: Engine, metadata: MetaData) -> None:
+    """Make the tables that are missing; several processes may do so at once."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TABLES_LOCK})")
+        metadata.create_all(connection)
 
 
 def _sqlite(url: str) -> Engine:

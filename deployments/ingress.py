@@ -11,6 +11,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from deployments import problems
+from deployments.access import layer
+from deployments.access.desk import Desk
+from deployments.access.layer import admit_user
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
 from deployments.pages import page_router
@@ -37,8 +40,13 @@ class ClientGoneError(Exception):
     """The caller hung up; its work was cancelled."""
 
 
-def create_app(service: ChatService) -> FastAPI:
-    """Return the application; its lifespan watches for new versions and traffic and closes the service at the end."""
+def create_app(service: ChatService, *, desk: Desk | None = None) -> FastAPI:
+    """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
+
+    Args:
+        service: what answers.
+        desk: keys and limits; None opens the installation's.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,18 +64,21 @@ def create_app(service: ChatService) -> FastAPI:
     )
     app.add_middleware(BodyLimit, max_bytes=service.settings.serving.max_body_bytes)
     problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
-    _conversation_routes(app, service)
-    _record_routes(app, service)
+    desk = desk or service.open_desk()
+    layer.install(app, desk)
+    _conversation_routes(app, service, desk)
+    _record_routes(app, service, desk)
     _operation_routes(app, service)
-    app.include_router(admin_router(service.settings))
+    app.include_router(admin_router(service.settings, desk.keyring))
     app.include_router(page_router())
     return app
 
 
-def _conversation_routes(app: FastAPI, service: ChatService) -> None:
+def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
     @app.post("/chat")
     async def chat(body: ChatRequest, request: Request) -> Response:
         """Answer a message: JSON, or server-sent events where the caller accepts them."""
+        await admit_user(desk, request, "user_chats", service.pseudonym(body.user_id))
         if EVENT_STREAM in request.headers.get("accept", ""):
             events = service.events(body)
             first = await anext(events)  # a refusal is a problem with its status, not an event
@@ -83,8 +94,9 @@ def _conversation_routes(app: FastAPI, service: ChatService) -> None:
         return JSONResponse(done.to_dict())
 
     @app.post("/recommendations")
-    async def recommendations(body: RecommendRequest) -> JSONResponse:
+    async def recommendations(body: RecommendRequest, request: Request) -> JSONResponse:
         """Return ranked shops without a written answer."""
+        await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
         found = await service.recommend(body)
         return JSONResponse(
             {
@@ -98,15 +110,18 @@ def _conversation_routes(app: FastAPI, service: ChatService) -> None:
         )
 
     @app.post("/understand")
-    async def understand(body: UnderstandRequest) -> JSONResponse:
+    async def understand(body: UnderstandRequest, request: Request) -> JSONResponse:
         """Return what a text means, without answering it."""
+        if body.user_id is not None:
+            await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
         return JSONResponse((await service.understand(body)).to_dict())
 
 
-def _record_routes(app: FastAPI, service: ChatService) -> None:
+def _record_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
     @app.post("/feedback", status_code=202)
-    async def feedback(body: FeedbackRequest) -> JSONResponse:
+    async def feedback(body: FeedbackRequest, request: Request) -> JSONResponse:
         """Record a click, order, favourite or rating; answered when it is on disk."""
+        await admit_user(desk, request, "user_records", service.pseudonym(body.user_id))
         accepted = await service.feedback(body)
         return JSONResponse(
             {
@@ -124,18 +139,21 @@ def _record_routes(app: FastAPI, service: ChatService) -> None:
         return JSONResponse(service.shop(shop_id))
 
     @app.get("/users/{user_id}")
-    async def user(user_id: str) -> JSONResponse:
+    async def user(user_id: str, request: Request) -> JSONResponse:
         """Return a profile and the consent."""
+        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
         return JSONResponse(await service.user(user_id))
 
     @app.put("/users/{user_id}")
-    async def put_user(user_id: str, body: ProfileIn) -> JSONResponse:
+    async def put_user(user_id: str, request: Request, body: ProfileIn) -> JSONResponse:
         """Replace a profile."""
+        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
         return JSONResponse(await service.put_user(user_id, body))
 
     @app.delete("/users/{user_id}")
-    async def delete_user(user_id: str) -> JSONResponse:
+    async def delete_user(user_id: str, request: Request) -> JSONResponse:
         """Remove a user from profile, memory and logs."""
+        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
         await service.forget(user_id)
         return JSONResponse({"user_id": user_id, "deleted": True})
 

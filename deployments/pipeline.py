@@ -12,6 +12,7 @@ from typing import Any
 
 from cluster.rollout.traffic import Traffic
 from cluster.traffic_file import published_traffic
+from deployments.access.desk import Desk
 from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
@@ -127,7 +128,7 @@ class ChatService:
                 field="message",
             )
         now = self.clock.now()
-        user_id = self._pseudonym(request.user_id)
+        user_id = self.pseudonym(request.user_id)
         turn = Turn(
             interaction_id=new_id("i", now),
             user_id=user_id,
@@ -171,7 +172,7 @@ class ChatService:
             DeadlineError: the time for a request ran out.
         """
         received_s, now = self.clock.monotonic_s(), self.clock.now()
-        user_id = self._pseudonym(request.user_id)
+        user_id = self.pseudonym(request.user_id)
         given = request.understanding
         ask = Ask(
             interaction_id=new_id("i", now),
@@ -207,7 +208,7 @@ class ChatService:
         with self._others.enter():
             return await self.runtimes.current.pipeline.understand(
                 request.text,
-                user_id=self._pseudonym(request.user_id or "nobody"),
+                user_id=self.pseudonym(request.user_id or "nobody"),
                 session_id=request.session_id or "none",
             )
 
@@ -219,7 +220,7 @@ class ChatService:
         """
         if not any(request.shop_id in r.catalog.row_of for r in self.runtimes.all):
             raise NotFoundError(f"no shop {request.shop_id} in the catalogue")
-        user_id, now = self._pseudonym(request.user_id), self.clock.now()
+        user_id, now = self.pseudonym(request.user_id), self.clock.now()
         event = FeedbackEvent(
             user_id=user_id,
             shop_id=request.shop_id,
@@ -263,14 +264,14 @@ class ChatService:
         Raises:
             NotFoundError: nothing is.
         """
-        own = self._pseudonym(user_id)
+        own = self.pseudonym(user_id)
         if not await self._state.profiles.exists(own):
             raise NotFoundError(f"no user {user_id}; PUT /users/{user_id} makes a profile")
         return profile_out(user_id, await self._state.profiles.get(own))
 
     async def put_user(self, user_id: str, profile: ProfileIn) -> dict[str, Any]:
         """Replace a profile; without consent what was remembered goes too."""
-        own = self._pseudonym(user_id)
+        own = self.pseudonym(user_id)
         await self._state.profiles.put(profile.to_domain(own))
         if not profile.consent:
             await self._state.memory.forget(own)
@@ -278,7 +279,7 @@ class ChatService:
 
     async def forget(self, user_id: str) -> None:
         """Remove a user from profile, memory and log. Idempotent; a user nobody knows is removed as well."""
-        own = self._pseudonym(user_id)
+        own = self.pseudonym(user_id)
         await self._state.events.forget(own, at=self.clock.now())
         await self._state.profiles.forget(own)
         await self._state.memory.forget(own)
@@ -367,7 +368,18 @@ class ChatService:
                     raise
                 await self.runtimes.poll()
 
-    def _pseudonym(self, user_id: str) -> str:
+    def open_desk(self) -> Desk:
+        """Return the keys and limits of this installation, counted in this service's metrics."""
+        return Desk.of(
+            self.settings, clock=self.clock, secret=self._state.key, counted=self._metrics.refused
+        )
+
+    def pseudonym(self, user_id: str) -> str:
+        """Return the name under which a user is kept.
+
+        Raises:
+            InputError: it is no id.
+        """
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
 
 

@@ -38,7 +38,7 @@ def serve(
     from cluster.cli.near import point_of
 
     session: Session = ctx.obj
-    with ServiceClient(session.base_url) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials) as client:
         client.call("GET", "/readyz")
     latitude, longitude = point_of(session, near)
     context = {"latitude": latitude, "longitude": longitude}
@@ -53,6 +53,7 @@ def serve(
                 load(
                     session.base_url,
                     ask,
+                    credentials=session.credentials,
                     clients=clients,
                     seconds=seconds,
                     context=context,

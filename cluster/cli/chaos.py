@@ -104,6 +104,7 @@ class Acknowledged:
 
     base_url: str
     shop_id: str
+    credentials: Mapping[str, str] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     refused: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -140,7 +141,13 @@ class Acknowledged:
             "simulated": True,
         }
         try:
-            answer = httpx.post(f"{self.base_url}/feedback", json=body, timeout=10, trust_env=False)
+            answer = httpx.post(
+                f"{self.base_url}/feedback",
+                json=body,
+                headers=self.credentials,
+                timeout=10,
+                trust_env=False,
+            )
         except httpx.HTTPError:
             return False
         return answer.status_code == httpx.codes.ACCEPTED

@@ -82,7 +82,11 @@ def _ordeal(
     rollouts = open_rollouts(session.settings)
     rollouts.registry.adopt("ranker")
     calm = threading.Event()
-    acknowledged = chaos.Acknowledged(base_url=session.base_url, shop_id=_some_shop(session))
+    acknowledged = chaos.Acknowledged(
+        base_url=session.base_url,
+        shop_id=_some_shop(session),
+        credentials=session.credentials,
+    )
     acknowledged.start()
     jobs: list[str] = []
     verdicts: list[tuple[str, str]] = []

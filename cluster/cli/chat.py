@@ -30,7 +30,7 @@ def chat(
     point = read_near(near)
     context = {"latitude": point[0], "longitude": point[1]} if point else {}
     session_id: str | None = None
-    with ServiceClient(session.base_url) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials) as client:
         client.call("GET", "/healthz")
         session.say("안녕하세요! 무엇을 먹고 싶어요? (그만하려면 빈 줄)")
         while True:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +27,19 @@ class Answer:
 
 
 class ServiceClient:
-    """Blocking calls to one service."""
+    """Blocking calls to one service, with this machine's key where it has one."""
 
-    def __init__(self, base_url: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 30.0,
+        credentials: Mapping[str, str] | None = None,
+    ) -> None:
         self._base_url = base_url
-        self._client = httpx.Client(base_url=base_url, timeout=timeout_s, trust_env=False)
+        self._client = httpx.Client(
+            base_url=base_url, timeout=timeout_s, trust_env=False, headers=credentials
+        )
 
     def __enter__(self) -> "ServiceClient":
         return self

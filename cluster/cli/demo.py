@@ -70,7 +70,7 @@ def _ask_all(session: Session, near: str | None, began: float) -> list[tuple[str
     session.say(f"asking near {latitude}, {longitude}")
     answers: list[tuple[str, Answer]] = []
     session_id: str | None = None
-    with ServiceClient(session.base_url) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials) as client:
         for question in QUESTIONS:
             body: dict[str, Any] = {"user_id": "demo", "message": question, "context": context}
             if session_id:

@@ -229,7 +229,15 @@ def _problem(response: httpx.Response) -> str:
     return f"{response.status_code} {found.get('code', '')} {found.get('detail', '')}".strip()[:200]
 
 
-def client(base_url: str, *, clients: int) -> httpx.AsyncClient:
+def client(
+    base_url: str, *, clients: int, credentials: Mapping[str, str] | None = None
+) -> httpx.AsyncClient:
     """Return a client with as many connections as there are simulated ones."""
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
-    return httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=base_url,
+        timeout=_TIMEOUT_S,
+        limits=limits,
+        trust_env=False,
+        headers=credentials,
+    )

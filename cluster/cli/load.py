@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
@@ -18,14 +18,25 @@ _PATIENCE_S = 30.0
 
 
 async def load(
-    base_url: str, ask: Ask, *, clients: int, seconds: float, context: dict[str, Any], seed: int
+    base_url: str,
+    ask: Ask,
+    *,
+    clients: int,
+    seconds: float,
+    context: dict[str, Any],
+    seed: int,
+    credentials: Mapping[str, str] | None = None,
 ) -> tuple[list[Sample], float]:
     """Return the samples of all clients and the wall time."""
     limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
     samples: list[Sample] = []
     began = time.perf_counter()
     async with httpx.AsyncClient(
-        base_url=base_url, timeout=_PATIENCE_S, limits=limits, trust_env=False
+        base_url=base_url,
+        timeout=_PATIENCE_S,
+        limits=limits,
+        trust_env=False,
+        headers=credentials,
     ) as http:
 
         async def client(number: int) -> None:

@@ -21,6 +21,7 @@ from cluster.cli import (
     events,
     experiment,
     jobs,
+    keys,
     learn,
     loop,
     models,
@@ -87,6 +88,7 @@ app.add_typer(experiment.app, name="experiment")
 app.add_typer(monitor.app, name="monitor")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(keys.app, name="keys")
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

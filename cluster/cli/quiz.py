@@ -122,13 +122,13 @@ def run_quiz(
     catalog = Catalog.load(current(session.settings.paths.catalog))
     limit_won = session.settings.meal_card.limit_won(context.get("municipality"))
     talks = list(conversations(random.Random(seed), count=count))
-    with ServiceClient(session.base_url) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials) as client:
         client.call("GET", "/readyz")
 
     def talk(numbered: tuple[int, Sequence[Question]]) -> list[Checked]:
         number, turns = numbered
         user = f"quiz_{seed}_{number}"
-        with ServiceClient(session.base_url) as client:
+        with ServiceClient(session.base_url, credentials=session.credentials) as client:
             done = _talk(client, turns, user, context, names=catalog.names, limit_won=limit_won)
         if number % 10 == 9:
             session.say(f"{number + 1} of {len(talks)} conversations")

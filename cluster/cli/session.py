@@ -66,6 +66,13 @@ class Session:
         """Where Ray's dashboard listens, Serve's REST interface with it."""
         return f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
 
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The header that this machine's calls carry, so that no limit meant for children meets them."""
+        from cluster.access.key_file import own_credentials
+
+        return own_credentials(self.settings)
+
     def say(self, text: str) -> None:
         """Write one line of progress."""
         from rich.markup import escape

@@ -117,7 +117,9 @@ def play(
     world = World.of(Catalog.load(folder), seed=session.settings.seed)
 
     async def drive() -> float:
-        async with client(session.base_url, clients=clients) as http:
+        async with client(
+            session.base_url, clients=clients, credentials=session.credentials
+        ) as http:
             began = time.perf_counter()
             await driver.run(http, schedule(world, plan), skip=skip)
             return time.perf_counter() - began
@@ -187,7 +189,7 @@ def _check_service(session: Session, catalog: str) -> None:
     from cluster.cli.client import ServiceClient
     from naviyam.errors import ConflictError
 
-    with ServiceClient(session.base_url) as service:
+    with ServiceClient(session.base_url, credentials=session.credentials) as service:
         serves = service.call("GET", "/version")["catalogue"]
     if serves != catalog:
         raise ConflictError(

@@ -28,7 +28,7 @@ def status(ctx: typer.Context) -> None:
         raise typer.Exit(1)
     application = serve.look(f"http://127.0.0.1:{head.dashboard_port}")
     parts: dict[str, object] = {}
-    with ServiceClient(session.base_url, timeout_s=5) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials, timeout_s=5) as client:
         for name, path in (("ready", "/readyz"), ("versions", "/version")):
             try:
                 parts[name] = client.call("GET", path)

@@ -46,7 +46,7 @@ def versions(session: Session) -> dict[str, str]:
     """Return the versions of what learns, by its name in the registry."""
     from cluster.cli.client import ServiceClient
 
-    with ServiceClient(session.base_url) as client:
+    with ServiceClient(session.base_url, credentials=session.credentials) as client:
         found = client.call("GET", "/version")
     return {"ranker": str(found.get("ranker")), "nlg": str(found.get("adapter"))}
 

@@ -1,65 +1,45 @@
-"""Who may call /admin: one bearer key in a file that only its owner reads."""
+"""Who may call a route: a dependency over the keyring. `request.state.caller` then says who it is."""
 
-import hmac
-import secrets
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from naviyam.errors import ConfigError
-from naviyam.settings import Settings
+from cluster.access.key_file import key_path, load_or_create_admin_key
+from cluster.access.keys import Refusal, Role
+from deployments.access.keyring import Caller, Keyring, bearer_of
 
-_LEAST_CHARS = 16
-
-
-def key_path(settings: Settings) -> Path:
-    """Return the file of the key."""
-    named = settings.admin.key_file
-    return Path(named).expanduser() if named else settings.paths.state / "secrets" / "admin.key"
+__all__ = ["Caller", "caller_of", "key_path", "load_or_create_admin_key", "require_key"]
 
 
-def load_or_create_admin_key(settings: Settings) -> str:
-    """Return the key; make one (mode 0600) where there is none. Idempotent among processes.
+def require_key(
+    keyring: Keyring, role: Role = Role.ADMIN
+) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that lets only callers with a key of the role in, and gives the caller."""
 
-    Raises:
-        ConfigError: the file holds no key.
-    """
-    path = key_path(settings)
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        beside.touch(mode=0o600)
-        beside.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
-        try:
-            path.hardlink_to(beside)  # fails if another process was first: theirs is used
-        except FileExistsError:
-            pass
-        finally:
-            beside.unlink()
-    key = path.read_text(encoding="utf-8").strip()
-    if len(key) < _LEAST_CHARS:
-        raise ConfigError(
-            f"{path} holds {len(key)} characters, an admin key has at least {_LEAST_CHARS}; "
-            "remove it to have one made, or see admin.key_file"
-        )
-    return key
-
-
-def require_key(key: str) -> Callable[[Request], None]:
-    """Return a dependency that lets only callers with the key in."""
-    expected = key.encode()
-
-    def check(request: Request) -> None:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not given.strip():
+    async def check(request: Request) -> Caller:
+        given = bearer_of(request.headers.get("authorization", ""))
+        if given is None:
             raise HTTPException(
                 401,
-                "send `Authorization: Bearer KEY`; the key is in the file of admin.key_file",
+                "send `Authorization: Bearer KEY`; `naviyam keys create` makes keys, "
+                "the first is in the file of admin.key_file",
                 {"WWW-Authenticate": "Bearer"},
             )
-        if not hmac.compare_digest(given.strip().encode(), expected):
-            raise HTTPException(403, "this key may not call /admin")
+        caller = await keyring.find(given)
+        if isinstance(caller, Refusal):
+            raise HTTPException(
+                401, caller.value, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            )
+        if role is Role.ADMIN and caller.role is not Role.ADMIN:
+            raise HTTPException(403, f"the key {caller.name!r} is of a {caller.role.value}")
+        request.state.caller = caller
+        return caller
 
     return check
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who calls a route behind `require_key`."""
+    caller: Caller = request.state.caller
+    return caller

@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError, model_validator
 
 from naviyam.errors import ConfigError
+from naviyam.settings.access import Access, Completions, Rate
 from naviyam.settings.answering import (
     Funnel,
     Layout,
@@ -47,8 +48,10 @@ from naviyam.settings.training import (
 ENV_PREFIX = "NAVIYAM__"
 
 __all__ = [
+    "Access",
     "Admin",
     "Autoscale",
+    "Completions",
     "Distributed",
     "Evaluation",
     "EventLog",
@@ -67,6 +70,7 @@ __all__ = [
     "Ranker",
     "RankerIncremental",
     "RankerTraining",
+    "Rate",
     "Release",
     "ResourceGate",
     "Retrieval",
@@ -113,6 +117,8 @@ class Settings(Section):
     rollout: Rollout = Rollout()
     monitoring: Monitoring = Monitoring()
     admin: Admin = Admin()
+    access: Access = Access()
+    completions: Completions = Completions()
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:

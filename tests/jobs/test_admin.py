@@ -50,8 +50,8 @@ def test_the_key_is_made_once_and_only_its_owner_reads_it(settings):
         (None, 401, "unauthorized"),
         ("Basic abc", 401, "unauthorized"),
         ("Bearer ", 401, "unauthorized"),
-        ("Bearer wrong", 403, "forbidden"),
-        ("Bearer 한글", 403, "forbidden"),
+        ("Bearer wrong", 401, "unauthorized"),
+        ("Bearer 한글", 401, "unauthorized"),
     ],
 )
 def test_nobody_without_the_key(client, header, status, code):
@@ -62,7 +62,7 @@ def test_nobody_without_the_key(client, header, status, code):
         assert answer.status_code == status
         assert answer.headers["content-type"] == problems.MEDIA_TYPE
         assert answer.json()["code"] == code
-    assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_a_job_is_queued_shown_and_cancelled(client, settings):
