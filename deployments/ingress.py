@@ -12,8 +12,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from deployments import problems
+from deployments.admin.open import Control
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
+from deployments.ops_pages import ops_pages
 from deployments.pipeline import ChatService
 from deployments.protocol import (
     ChatRequest,
@@ -38,7 +40,7 @@ class ClientGoneError(Exception):
     """The caller hung up; its work was cancelled."""
 
 
-def create_app(service: ChatService) -> FastAPI:
+def create_app(service: ChatService, control: Control | None = None) -> FastAPI:
     """Return the application; its lifespan watches for new versions and traffic and closes the service at the end."""
 
     @asynccontextmanager
@@ -60,7 +62,8 @@ def create_app(service: ChatService) -> FastAPI:
     _conversation_routes(app, service)
     _record_routes(app, service)
     _operation_routes(app, service)
-    app.include_router(admin_router(service.settings))
+    app.include_router(admin_router(service.settings, control))
+    app.include_router(ops_pages())
     return app
 
 

@@ -1,21 +1,35 @@
-"""The routes under /admin: the same verbs as the command line, one module for each subject, all behind the key."""
+"""The routes under /admin: the same verbs as the command line, one module for each subject, all behind the key, all changes audited."""
 
 from fastapi import APIRouter, Depends
 
-from deployments.admin import alerts, experiments, jobs, models, schedule
+from deployments.admin import alerts, audit, experiments, jobs, models, schedule
+from deployments.admin.acts import recorded
 from deployments.admin.keys import load_or_create_admin_key, require_key
+from deployments.admin.live.feed import Feed
+from deployments.admin.live.parts import parts_of
+from deployments.admin.live.routes import live_routes
 from deployments.admin.open import Control
 from naviyam.settings import Settings
 
 
-def admin_router(settings: Settings) -> APIRouter:
+def admin_router(settings: Settings, control: Control | None = None) -> APIRouter:
     """Return every admin route; the key is made where there is none."""
     key = load_or_create_admin_key(settings)
-    router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(require_key(key))])
-    control = Control(settings)
+    control = control or Control(settings)
+    feed = Feed(parts_of(control), settings=settings.admin, clock=control.clock)
+    router = APIRouter(
+        prefix="/admin",
+        tags=["admin"],
+        dependencies=[
+            Depends(require_key(key)),
+            Depends(recorded(control, told=feed.poke), scope="function"),
+        ],
+    )
     router.include_router(jobs.routes(control))
     router.include_router(schedule.routes(control))
     router.include_router(alerts.routes(control))
     router.include_router(experiments.routes(control))
     router.include_router(models.routes(control))
+    router.include_router(audit.routes(control))
+    router.include_router(live_routes(feed))
     return router
