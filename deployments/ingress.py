@@ -14,8 +14,10 @@ from deployments import problems
 from deployments.access import layer
 from deployments.access.desk import Desk
 from deployments.access.layer import admit_user
+from deployments.admin.open import Control
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
+from deployments.ops_pages import ops_pages
 from deployments.pages import page_router
 from deployments.pipeline import ChatService
 from deployments.protocol import (
@@ -40,12 +42,15 @@ class ClientGoneError(Exception):
     """The caller hung up; its work was cancelled."""
 
 
-def create_app(service: ChatService, *, desk: Desk | None = None) -> FastAPI:
+def create_app(
+    service: ChatService, *, desk: Desk | None = None, control: Control | None = None
+) -> FastAPI:
     """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
 
     Args:
         service: what answers.
         desk: keys and limits; None opens the installation's.
+        control: what the admin routes act on; None opens the installation's.
     """
 
     @asynccontextmanager
@@ -69,8 +74,9 @@ def create_app(service: ChatService, *, desk: Desk | None = None) -> FastAPI:
     _conversation_routes(app, service, desk)
     _record_routes(app, service, desk)
     _operation_routes(app, service)
-    app.include_router(admin_router(service.settings, desk.keyring))
+    app.include_router(admin_router(service.settings, keyring=desk.keyring, control=control))
     app.include_router(page_router())
+    app.include_router(ops_pages())
     return app
 
 

@@ -1,23 +1,20 @@
 """`naviyam experiment`: canaries, by hand and as the controller sees them. Every verb is one write, carried to the replicas at once."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cluster.cli.session import Session, table, who_am_i
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rich.console import RenderableType
 
-    from cluster.rollout.analysis import Analysis
     from cluster.rollout.experiment import Experiment
     from cluster.rollout.part import RolloutPart
     from cluster.rollout.rollouts import Rollouts
-    from cluster.rollout.verdict import Verdict
 
 app = typer.Typer(
     no_args_is_help=True, help="Start, watch, weigh, promote and end experiments (canaries)."
@@ -89,27 +86,36 @@ def list_experiments(
 
 
 @app.command()
-def show(ctx: typer.Context, experiment: Id) -> None:
-    """Show what an experiment's answers say by now, what would follow, and its history."""
-    from cluster.rollout.part import look
+def show(
+    ctx: typer.Context,
+    experiment: Id,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read the whole event log now, not the last look.")
+    ] = False,
+) -> None:
+    """Show what an experiment's answers said at the controller's last look, what would follow, and its history."""
     from naviyam.clock import SystemClock
 
     session: Session = ctx.obj
     part = _part(session)
     held = part.rollouts.experiments.get(experiment)
     history = part.rollouts.experiments.history(experiment)
-    stream = part.observer.seen(held)
-    analysis, verdict = look(held, stream, session.settings, SystemClock().now())
+    seen = part.looked(held, SystemClock().now(), fresh=fresh)
     document = {
         **held.to_dict(),
-        "analysis": analysis.to_dict(),
-        "verdict": verdict.to_dict(),
+        "analysis": dict(seen.analysis),
+        "verdict": dict(seen.verdict),
+        "looked_at": seen.at.isoformat(),
         "history": [entry.to_dict() for entry in history],
     }
     session.answer(
         document,
-        table(f"experiment {held.id}", ("what", "value"), _facts(held)),
-        *analysis_tables(analysis, verdict),
+        table(
+            f"experiment {held.id}",
+            ("what", "value"),
+            [*_facts(held), ("looked at", seen.at.isoformat(timespec="seconds"))],
+        ),
+        *analysis_tables(seen.analysis, seen.verdict),
         table(
             "history",
             ("at", "what", "state", "share", "who", "why"),
@@ -156,7 +162,7 @@ def analyse(
     verdict = judge(analysis, course, rollout=rollout, release=session.settings.release)
     session.answer(
         {"analysis": analysis.to_dict(), "verdict": verdict.to_dict()},
-        *analysis_tables(analysis, verdict),
+        *analysis_tables(analysis.to_dict(), verdict.to_dict()),
     )
 
 
@@ -256,22 +262,24 @@ def _facts(experiment: "Experiment") -> list[tuple[str, object]]:
     ]
 
 
-def analysis_tables(analysis: "Analysis", verdict: "Verdict") -> "tuple[RenderableType, ...]":
-    """Return the figures of both arms, the differences, and the verdict with its reasons."""
-    figures = [f for f in asdict(analysis.arms["stable"]) if f != "exposed"]
-    arms = table(
+def analysis_tables(
+    analysis: "Mapping[str, Any]", verdict: "Mapping[str, Any]"
+) -> "tuple[RenderableType, ...]":
+    """Return the figures of both arms, the differences, and the verdict with its reasons, all of them as plain JSON."""
+    arms = analysis["arms"]
+    figures = table(
         "arms",
         ("figure", "stable", "candidate"),
-        [(f, *(getattr(analysis.arms[a], f) for a in ("stable", "candidate"))) for f in figures],
+        [(f, arms["stable"][f], arms["candidate"][f]) for f in arms["stable"] if f != "exposed"],
     )
     differences = table(
         "candidate minus stable (confidence sequences: they hold at every look)",
         ("metric", "users", "difference", "low", "high", "relative"),
         [
-            (d.metric, d.users, d.absolute.estimate, d.absolute.low, d.absolute.high,
-             None if d.relative is None else d.relative.estimate)
-            for d in analysis.differences.values()
+            (d["metric"], d["users"], *(d["absolute"][k] for k in ("estimate", "low", "high")),
+             d["relative"] and d["relative"]["estimate"])
+            for d in analysis["differences"].values()
         ],
     )  # fmt: skip
-    reasons = [(verdict.action, verdict.note), *(("", reason) for reason in verdict.reasons)]
-    return arms, differences, table("verdict", ("", "why"), reasons)
+    reasons = [(verdict["action"], verdict["note"]), *(("", r) for r in verdict["reasons"])]
+    return figures, differences, table("verdict", ("", "why"), reasons)

@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from cluster.cli import (
+    audit,
     bench,
     bootstrap,
     chat,
@@ -66,6 +67,7 @@ for _verb in (
     up.up,
     down.down,
     status.status,
+    audit.audit,
     chat.chat,
     understand.understand,
     bootstrap.bootstrap,

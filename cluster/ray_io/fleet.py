@@ -10,6 +10,7 @@ from cluster.ray_io import serve
 from cluster.ray_io.traffic import apply_traffic
 from cluster.rollout.opened import LogObserver, open_rollouts
 from cluster.rollout.part import RolloutPart
+from cluster.rollout.sql_looks import SqlLooks
 from cluster.rollout.traffic import Traffic
 from cluster.traffic_file import published_traffic
 from naviyam.errors import InputError
@@ -76,9 +77,11 @@ class ServeFleet:
 
 def open_rollout_part(settings: Settings) -> RolloutPart:
     """Return the rollouts of an installation over its service, its event log and its alerts."""
+    engine = open_engine(settings)
     return RolloutPart(
         rollouts=open_rollouts(settings),
         fleet=ServeFleet.of(settings),
         observer=LogObserver(EventStore.of(settings)),
-        alarms=SqlAlertStore(open_engine(settings)),
+        alarms=SqlAlertStore(engine),
+        looks=SqlLooks(engine),
     )

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from cluster.monitoring.store import AlertStore, unread
 from cluster.rollout.analysis import Analysis, analyse
 from cluster.rollout.experiment import MODEL_OF, OPEN, Experiment, State
+from cluster.rollout.looks import Look, Looks, MemoryLooks
 from cluster.rollout.observed import Seen
 from cluster.rollout.outcomes import WeightChange
 from cluster.rollout.rollouts import Rollouts
@@ -85,6 +86,7 @@ class RolloutPart:
     fleet: Fleet
     observer: Observer
     alarms: AlertStore
+    looks: Looks = field(default_factory=MemoryLooks)
     name: str = "rollouts"
 
     @property
@@ -123,6 +125,14 @@ class RolloutPart:
         if held is not None and held != traffic.revision:
             self.fleet.apply(traffic)
         return held is not None
+
+    def looked(self, experiment: Experiment, now: datetime, *, fresh: bool = False) -> Look:
+        """Return the last look at an experiment; one that is made now, and not kept, where `fresh` or nobody has looked."""
+        held = None if fresh else self.looks.last(experiment.id)
+        if held is not None:
+            return held
+        seen = self.observer.seen(experiment)
+        return look_of(experiment, *look(experiment, seen, self.rollouts.settings, now))
 
     def _heed(self, now: datetime) -> None:
         """End what an alarm of the whole service speaks against: every running experiment, else the last promotion.
@@ -186,6 +196,7 @@ class RolloutPart:
         settings = self.rollouts.settings
         analysis, verdict = look(experiment, self.observer.seen(experiment), settings, now)
         evidence = {"analysis": analysis.to_dict(), "verdict": verdict.to_dict()}
+        self.looks.keep(look_of(experiment, analysis, verdict))
         why = "; ".join(verdict.reasons)
         if verdict.action == "hold":
             self._note(experiment, verdict, evidence, now)
@@ -238,6 +249,17 @@ def look(
     )
     rollout = settings.rollout.model_copy(update={"steps": experiment.steps})
     return analysis, judge(analysis, course, rollout=rollout, release=settings.release)
+
+
+def look_of(experiment: Experiment, analysis: Analysis, verdict: Verdict) -> Look:
+    """Return what is kept of a look."""
+    return Look(
+        experiment=experiment.id,
+        at=analysis.at,
+        weight=experiment.weight,
+        analysis=analysis.to_dict(),
+        verdict=verdict.to_dict(),
+    )
 
 
 def _tried(experiments: tuple[Experiment, ...], layer: Layer, version: str) -> bool:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.monitoring.alerts import RULES
+from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 from naviyam.ids import check_id
 
@@ -36,9 +37,12 @@ def routes(control: Control) -> APIRouter:
         return {"rules": [rule.to_dict() for rule in RULES]}
 
     @router.post("/{alert_id}/acknowledge")
-    def acknowledge(alert_id: str, body: AcknowledgeIn) -> dict[str, Any]:
+    def acknowledge(alert_id: str, body: AcknowledgeIn, act: Acts) -> dict[str, Any]:
         """Mark an alert as seen; who was first stays. 404 where there is none."""
         check_id(alert_id, field="alert_id")
-        return control.alerts.acknowledge(alert_id, by=body.by, at=control.clock.now()).to_dict()
+        act.begin("alert.acknowledge", target=alert_id, said_by=body.by)
+        seen = control.alerts.acknowledge(alert_id, by=body.by, at=control.clock.now())
+        act.became({"rule": seen.rule, "acknowledged_by": seen.acknowledged_by})
+        return seen.to_dict()
 
     return router

@@ -1,12 +1,12 @@
 """`/admin/experiments` and `/admin/traffic`: canaries over HTTP, the same verbs as `naviyam experiment`."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.rollout.experiment import Experiment
-from cluster.rollout.part import look
+from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 from naviyam.arms import Layer
 
@@ -46,9 +46,13 @@ def routes(control: Control) -> APIRouter:
         return {"experiments": [_document(e) for e in reversed(held)]}
 
     @router.post("/experiments", status_code=201)
-    def start(body: ExperimentIn) -> dict[str, Any]:
+    def start(body: ExperimentIn, act: Acts) -> dict[str, Any]:
         """Give a candidate to a share of the users."""
         part = control.rollouts
+        asked = {"layer": body.layer, "candidate": body.candidate, "weight": body.weight}
+        act.begin(
+            "experiment.start", target=body.layer, said_by=body.who, why=body.why, before=asked
+        )
         begun = part.rollouts.start(
             body.layer,
             body.candidate,
@@ -58,29 +62,52 @@ def routes(control: Control) -> APIRouter:
             offline_gain=body.offline_gain,
         )
         part.carry()
+        act.became({"experiment": begun.id, **_facts(begun)})
         return _document(begun)
 
     @router.get("/experiments/{experiment}")
-    def show(experiment: str) -> dict[str, Any]:
-        """Return an experiment, what its answers say by now, what would follow, and its history."""
+    def show(experiment: str, fresh: bool = False) -> dict[str, Any]:
+        """Return an experiment, what its answers said at the controller's last look, what would follow, and its history.
+
+        `fresh` reads the event log now, which takes the longer the more answers there are.
+        """
         part = control.rollouts
         held = part.rollouts.experiments.get(experiment)
-        now = control.clock.now()
-        analysis, verdict = look(held, part.observer.seen(held), control.settings, now)
+        seen = part.looked(held, control.clock.now(), fresh=fresh)
         return {
             **_document(held),
-            "analysis": analysis.to_dict(),
-            "verdict": verdict.to_dict(),
+            "analysis": dict(seen.analysis),
+            "verdict": dict(seen.verdict),
+            "looked_at": seen.at.isoformat(),
             "history": [e.to_dict() for e in part.rollouts.experiments.history(experiment)],
         }
 
+    @router.get("/experiments/{experiment}/looks")
+    def looks(
+        experiment: str, limit: Annotated[int, Query(ge=2, le=2_000)] = 300
+    ) -> dict[str, Any]:
+        """Return the controller's looks, oldest first, evenly thinned: a band is estimate, low, high and users."""
+        part = control.rollouts
+        part.rollouts.experiments.get(experiment)
+        points = part.looks.series(experiment, limit=limit)
+        return {"experiment": experiment, "looks": [point.to_dict() for point in points]}
+
     @router.post("/experiments/{experiment}")
-    def act(experiment: str, body: ActionIn) -> dict[str, Any]:
+    def change(experiment: str, body: ActionIn, act: Acts) -> dict[str, Any]:
         """Change its weight, promote it, take it back, end, pause or resume it; answered when every replica has it."""
         part = control.rollouts
+        act.begin(
+            f"experiment.{body.action}",
+            target=experiment,
+            said_by=body.who,
+            why=body.why,
+            before=_facts(part.rollouts.experiments.get(experiment)),
+        )
         part.rollouts.act(experiment, body.action, weight=body.weight, who=body.who, why=body.why)
         part.settle()
-        return _document(part.rollouts.experiments.get(experiment))
+        after = part.rollouts.experiments.get(experiment)
+        act.became(_facts(after))
+        return _document(after)
 
     @router.get("/traffic")
     def traffic() -> dict[str, Any]:
@@ -90,6 +117,10 @@ def routes(control: Control) -> APIRouter:
         return {**table.to_dict(), "handed_over": part.fleet.revision()}
 
     return router
+
+
+def _facts(experiment: Experiment) -> dict[str, Any]:
+    return {"state": experiment.state.value, "weight": experiment.weight}
 
 
 def _document(experiment: Experiment) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`/admin/jobs`: the queue over HTTP."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.jobs.commands import foreign, foreign_row
+from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 
 _WHO = "admin api"
@@ -38,8 +39,10 @@ def routes(control: Control) -> APIRouter:
         return {"jobs": [*jobs, *map(foreign_row, others)], "foreign_unknown": unknown}
 
     @router.post("", status_code=202)
-    def submit(body: JobIn) -> dict[str, Any]:
+    def submit(body: JobIn, act: Acts) -> dict[str, Any]:
         """Put a job into the queue."""
+        asked = {"kind": body.kind, "arguments": body.arguments, "priority": body.priority}
+        act.begin("job.submit", target=body.kind, said_by=body.who, before=asked)
         job = control.jobs.submit(
             body.kind,
             body.arguments,
@@ -50,6 +53,7 @@ def routes(control: Control) -> APIRouter:
             retries=body.retry,
             dedup_key=body.key,
         )
+        act.became({"job": job.id, "state": job.state.value})
         return job.to_dict()
 
     @router.get("/{job_id}")
@@ -58,13 +62,24 @@ def routes(control: Control) -> APIRouter:
         return control.jobs.describe(job_id)
 
     @router.get("/{job_id}/logs")
-    def logs(job_id: str, attempt: int | None = None) -> dict[str, Any]:
-        """Return what an attempt said, the last one by default."""
-        return {"job": job_id, "log": control.jobs.logs(job_id, attempt, control.runs)}
+    def logs(
+        job_id: str,
+        attempt: int | None = None,
+        last: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    ) -> dict[str, Any]:
+        """Return what an attempt said, the last one by default; of it the `last` lines, by default all."""
+        text = control.jobs.logs(job_id, attempt, control.runs)
+        if last is not None:
+            text = "".join(text.splitlines(keepends=True)[-last:])
+        return {"job": job_id, "log": text}
 
     @router.delete("/{job_id}", status_code=202)
-    def cancel(job_id: str, why: str = "", who: str = _WHO) -> dict[str, Any]:
+    def cancel(job_id: str, act: Acts, why: str = "", who: str = _WHO) -> dict[str, Any]:
         """Ask for a job's end."""
-        return control.jobs.cancel(job_id, who=who, why=why).to_dict()
+        before = {"state": control.store.job(job_id).state.value}
+        act.begin("job.cancel", target=job_id, said_by=who, why=why, before=before)
+        job = control.jobs.cancel(job_id, who=who, why=why)
+        act.became({"state": job.state.value, "cancel": job.cancel})
+        return job.to_dict()
 
     return router

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.registry.models import ModelVersion, Served
+from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 
 
@@ -44,13 +45,24 @@ def routes(control: Control) -> APIRouter:
         return {"name": name, "history": [_entry(e) for e in control.registry.history(name)]}
 
     @router.post("/{name}")
-    def serve(name: str, body: ServeIn) -> dict[str, Any]:
+    def serve(name: str, body: ServeIn, act: Acts) -> dict[str, Any]:
         """Let a version serve, or an earlier one again."""
         registry = control.registry
+        champion = registry.alias(name, "champion")
+        act.begin(
+            f"model.{body.action}",
+            target=name,
+            said_by=body.who,
+            why=body.why,
+            before={"serves": champion and champion.version, "asked": body.version},
+        )
         if body.action == "promote":
             version = body.version or "challenger"
-            return _entry(registry.promote(name, version, who=body.who, why=body.why))
-        return _entry(registry.rollback(name, body.version, who=body.who, why=body.why))
+            served = registry.promote(name, version, who=body.who, why=body.why)
+        else:
+            served = registry.rollback(name, body.version, who=body.who, why=body.why)
+        act.became({"serves": served.version})
+        return _entry(served)
 
     return router
 

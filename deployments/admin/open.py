@@ -2,13 +2,15 @@
 
 import functools
 
+from cluster.audit.sql_store import SqlAudit
 from cluster.database import open_engine
 from cluster.jobs.commands import JobCommands
 from cluster.jobs.runs import Runs
 from cluster.jobs.sql_store import SqlStore
 from cluster.monitoring.sql_store import SqlAlertStore
-from cluster.ray_io.fleet import open_rollout_part
+from cluster.ray_io.fleet import ServeFleet, open_rollout_part
 from cluster.ray_io.runs import RayRuns
+from cluster.ray_io.scrape import RayScraper, Scraper
 from cluster.registry.models import ModelRegistry
 from cluster.rollout.part import RolloutPart
 from cluster.schedule.part import ScheduleCommands
@@ -18,6 +20,9 @@ from naviyam.settings import Settings
 
 class Control:
     """One installation's verbs. Its calls block; routes are plain functions, which FastAPI runs in threads."""
+
+    least_span_s = 12.0
+    """Live figures are of no shorter span: Ray's processes hand their counts over every 10 s."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,6 +49,11 @@ class Control:
         return SqlAlertStore(open_engine(self.settings))
 
     @functools.cached_property
+    def audit(self) -> SqlAudit:
+        """Who did what."""
+        return SqlAudit(open_engine(self.settings))
+
+    @functools.cached_property
     def rollouts(self) -> RolloutPart:
         """Experiments and the replicas that they are carried to."""
         return open_rollout_part(self.settings)
@@ -54,6 +64,16 @@ class Control:
         return self.rollouts.rollouts.registry
 
     @property
+    def dashboard_url(self) -> str:
+        """Where Ray's dashboard listens, Serve's REST interface with it."""
+        return ServeFleet.of(self.settings).dashboard_url
+
+    @property
     def runs(self) -> Runs:
         """Ray's jobs."""
-        return RayRuns(address=f"http://127.0.0.1:{self.settings.serving.dashboard_port}")
+        return RayRuns(address=self.dashboard_url)
+
+    @functools.cached_property
+    def scraper(self) -> Scraper:
+        """What all replicas count."""
+        return RayScraper(dashboard_url=self.dashboard_url, clock=self.clock)

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.jobs.kinds import LEARN
+from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 
 
@@ -17,6 +18,8 @@ class ScheduleIn(BaseModel):
     action: Literal["pause", "resume", "run-now"]
     kind: str = Field(LEARN, max_length=40)
     who: str = Field("admin api", max_length=64)
+    why: str = Field("", max_length=500)
+    """Shown with every run that does not start."""
 
 
 def routes(control: Control) -> APIRouter:
@@ -29,15 +32,30 @@ def routes(control: Control) -> APIRouter:
         return control.schedule.show()
 
     @router.post("")
-    def change(body: ScheduleIn) -> dict[str, Any]:
+    def change(body: ScheduleIn, act: Acts) -> dict[str, Any]:
         """Pause, resume, or ask for a run now."""
+        before = control.schedule.show().get(body.kind, {})
+        act.begin(
+            f"schedule.{body.action}",
+            target=body.kind,
+            said_by=body.who,
+            why=body.why,
+            before=_facts(before),
+        )
         match body.action:
             case "pause":
-                control.schedule.pause(body.kind, who=body.who)
+                who = f"{body.who}: {body.why}" if body.why else body.who
+                control.schedule.pause(body.kind, who=who)
             case "resume":
                 control.schedule.resume(body.kind)
             case "run-now":
                 control.schedule.run_now(body.kind, who=body.who)
-        return control.schedule.show()
+        after = control.schedule.show()
+        act.became(_facts(after[body.kind]))
+        return after
 
     return router
+
+
+def _facts(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: found[name] for name in ("paused", "asked_by") if name in found}

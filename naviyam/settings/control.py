@@ -147,3 +147,15 @@ class Admin(Section):
 
     key_file: str = ""
     """File that holds the bearer key. "" is `secrets/admin.key` below `paths.state`, made at the first start (mode 0600)."""
+
+    live_every_s: float = Field(5.0, gt=0)
+    """How often the operations page is sent a snapshot. Ray's processes hand their counts over every 10 s."""
+
+    live_timeout_s: float = Field(3.0, gt=0)
+    """After which a part of a snapshot that has not answered is sent as it was before, marked stale."""
+
+    live_for_s: float = Field(600.0, gt=0)
+    """How long one stream lives before its page must open another, so that no replica waits for a page when it ends."""
+
+    live_viewers: int = Field(20, ge=1)
+    """Streams of one replica; more are refused."""

@@ -3,14 +3,16 @@
 import json
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 
+from cluster.audit.entry import MemoryAudit
 from cluster.cli.main import run
 from cluster.monitoring.store import MemoryAlertStore
 from cluster.rollout.part import MemoryFleet, RolloutPart
 from deployments import problems
 from deployments.admin import experiments, models
+from deployments.admin.acts import recorded
 from deployments.admin.open import Control
 from tests.rollout.crowd import crowd
 
@@ -32,8 +34,10 @@ def client(part):
     control.__dict__["rollouts"] = part
     app = FastAPI()
     problems.install(app, retry_after_s=1)
-    app.include_router(experiments.routes(control))
-    app.include_router(models.routes(control))
+    control.__dict__["audit"] = MemoryAudit()
+    acts = [Depends(recorded(control), scope="function")]
+    app.include_router(experiments.routes(control), dependencies=acts)
+    app.include_router(models.routes(control), dependencies=acts)
     return TestClient(app, raise_server_exceptions=False)
 
 

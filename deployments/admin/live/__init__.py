@@ -1,0 +1,1 @@
+"""What an operator sees live: figures of all replicas, deployments, experiments, jobs, models, alerts."""
