@@ -32,7 +32,7 @@ def load_settings(args: AppArgs) -> Settings:
 
 
 def deployment_options(scale: Autoscale) -> dict[str, Any]:
-    """Return Serve's options of one deployment: replicas, queues, CPU share."""
+    """Return Serve's options of one deployment: replicas, queues, shares of CPU and GPU."""
     return {
         "autoscaling_config": {
             "min_replicas": scale.min_replicas,
@@ -43,5 +43,5 @@ def deployment_options(scale: Autoscale) -> dict[str, Any]:
         },
         "max_ongoing_requests": scale.max_ongoing_requests,
         "max_queued_requests": scale.max_queued_requests,
-        "ray_actor_options": {"num_cpus": scale.num_cpus},
+        "ray_actor_options": {"num_cpus": scale.num_cpus, "num_gpus": scale.num_gpus},
     }

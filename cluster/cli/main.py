@@ -15,6 +15,7 @@ from cluster.cli import (
     bootstrap,
     chat,
     compare,
+    config,
     data,
     demo,
     down,
@@ -80,6 +81,7 @@ for _verb in (
     version.version,
 ):
     app.command()(_verb)
+app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")

@@ -2,7 +2,8 @@
 
 Up to `retrieval.exact_up_to` shops every search is exact. Above, an HNSW graph or (from `retrieval.ivf_from`) an
 IVF answers what few filters narrow, and a filter that leaves at most `retrieval.direct_up_to` rows is answered
-exactly over just those rows; what is found is scored again with the full vectors. No texts and no encoder here.
+exactly over just those rows; what is found is scored again with the full vectors. On a GPU (`retrieval.device`) every
+search is exact there, as far as its filter leaves enough. No texts and no encoder here.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from naviyam.errors import ArtifactError
+from naviyam.errors import ArtifactError, ConfigError
 from naviyam.retrieval.ann import Ann, faiss
 from naviyam.settings import Retrieval
 
@@ -40,20 +41,41 @@ def index_kind(count: int, settings: Retrieval) -> IndexKind:
     return "hnsw" if count < settings.ivf_from else "ivf"
 
 
+def uses_gpu(count: int, settings: Retrieval, *, gpus: int) -> bool:
+    """Return whether the vectors of `count` shops are compared on a GPU, of `gpus` that FAISS sees.
+
+    Raises:
+        ConfigError: `retrieval.device` asks for one that is not there.
+    """
+    if settings.device == "gpu" and not gpus:
+        raise ConfigError(
+            "retrieval.device is gpu, but FAISS sees no GPU; install .[gpu], give the replica "
+            "num_gpus (serving.retriever or serving.ingress), or set it to cpu"
+        )
+    if settings.device == "cpu" or not gpus or not count:
+        return False
+    return settings.device == "gpu" or index_kind(count, settings) == "exact"
+
+
 class Dense:
-    """Unit vectors float32 [n, d] and an index over them where one pays."""
+    """Unit vectors float32 [n, d] and an index over them where one pays; `gpu` is an exact one on a GPU."""
 
     def __init__(
-        self, vectors: npt.NDArray[np.float32], settings: Retrieval, *, ann: Ann | None = None
+        self,
+        vectors: npt.NDArray[np.float32],
+        settings: Retrieval,
+        *,
+        ann: Ann | None = None,
+        gpu: Any = None,
     ) -> None:
         self.vectors = vectors if vectors.flags.c_contiguous else np.ascontiguousarray(vectors)
         faiss.omp_set_num_threads(settings.threads)
         self.kind = index_kind(len(vectors), settings)
         self._direct_up_to = settings.direct_up_to
-        self._gpu: Any = None
-        if self.kind == "exact":
+        self._gpu: Any = gpu
+        if gpu is None and uses_gpu(len(vectors), settings, gpus=_gpus()):
             self._gpu = _on_gpu(vectors)
-        elif ann is None:
+        if self.kind != "exact" and ann is None:
             ann = Ann.build(self.kind, vectors, settings)
         self._ann = ann
 
@@ -69,7 +91,7 @@ class Dense:
         hits = None
         if self._gpu is not None:
             hits = self._search_gpu(query, mask, k)
-        elif self._ann is not None and len(allowed) > self._direct_up_to:
+        if hits is None and self._ann is not None and len(allowed) > self._direct_up_to:
             hits = self._search_ann(self._ann, query, mask, allowed, k)
         return hits or self._search_direct(query, allowed, k)
 
@@ -176,14 +198,17 @@ class Dense:
         return cls(vectors, settings, ann=ann)
 
 
+def _gpus() -> int:
+    """Return how many GPUs FAISS sees; none without the GPU build."""
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else 0
+
+
 def _on_gpu(vectors: npt.NDArray[np.float32]) -> Any:
-    """Return a flat index on the first GPU where FAISS sees one, else None."""
-    if not (hasattr(faiss, "get_num_gpus") and faiss.get_num_gpus() > 0) or not len(vectors):
-        return None
+    """Return a flat index on the first GPU."""
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(np.ascontiguousarray(vectors))
     moved = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, flat)
-    _log.info("dense index of %d rows is on GPU 0 of %d", moved.ntotal, faiss.get_num_gpus())
+    _log.info("dense index of %d rows is on GPU 0 of %d", moved.ntotal, _gpus())
     return moved
 
 

@@ -1,15 +1,14 @@
 """Configuration, typed and in one place. `Settings.load(path)` is the only reader of YAML and environment.
 
-An unknown key is an error. Environment variables `NAVIYAM__SECTION__KEY` override the file.
+An unknown key is an error that says what was probably meant. A file may extend another (`extends: local.yaml`), and
+environment variables `NAVIYAM__SECTION__KEY` override it.
 """
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import ValidationError, model_validator
 
 from naviyam.errors import ConfigError
@@ -33,10 +32,12 @@ from naviyam.settings.control import (
     RolloutStep,
     Schedule,
 )
+from naviyam.settings.keys import suggestion
 from naviyam.settings.learning import Evaluation, EventLog, Learning, Release, WritingEvaluation
 from naviyam.settings.places import MealCardRules, Paths, Places
 from naviyam.settings.section import Section
 from naviyam.settings.serving import Autoscale, LanguageModel, Safety, Serving
+from naviyam.settings.sources import Sources, read_sources
 from naviyam.settings.training import (
     Distributed,
     LoraStage,
@@ -44,8 +45,6 @@ from naviyam.settings.training import (
     RankerIncremental,
     RankerTraining,
 )
-
-ENV_PREFIX = "NAVIYAM__"
 
 __all__ = [
     "Access",
@@ -92,7 +91,11 @@ class Settings(Section):
     """Everything, with defaults for one small machine."""
 
     profile: str = "local"
+    """Name of the configuration, for people and logs."""
+
     seed: int = 7
+    """Of everything that is drawn at random and should be the same again."""
+
     paths: Paths = Paths()
     meal_card: MealCardRules = MealCardRules()
     places: Places = Places()
@@ -122,42 +125,36 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _cross_checks(self) -> Self:
+        wrong = []
         if self.writing.first_token_timeout_s > self.writing.total_timeout_s:
-            raise ValueError(
+            wrong.append(
                 "writing.first_token_timeout_s is above writing.total_timeout_s; lower the first"
             )
         if self.writing.total_timeout_s >= self.serving.request_timeout_s:
-            raise ValueError(
+            wrong.append(
                 "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
             )
         if self.llm.ngram_speculation and not self.llm.num_gpus and self.writing.temperature:
-            raise ValueError(
+            wrong.append(
                 "llm.ngram_speculation on a CPU needs writing.temperature 0 (vLLM draws nonsense tokens there)"
             )
+        if self.serving.llm.num_gpus:
+            wrong.append("serving.llm.num_gpus is not read; set llm.num_gpus")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @classmethod
     def load(cls, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Self:
-        """Read a YAML file and the environment's overrides.
+        """Read a YAML file, what it extends, and the environment's overrides.
 
         Raises:
-            ConfigError: the file is missing or not YAML, or a key is unknown or wrong; the message names it.
+            ConfigError: a file is missing or not YAML, or keys are unknown or wrong; the message names each and its place.
         """
-        values: dict[str, Any] = {}
-        if path is not None:
-            try:
-                loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-            except FileNotFoundError as e:
-                raise ConfigError(f"no configuration file {path}; try configs/local.yaml") from e
-            except yaml.YAMLError as e:
-                raise ConfigError(f"{path} is not YAML: {e}") from e
-            if loaded is not None and not isinstance(loaded, dict):
-                raise ConfigError(
-                    f"{path} must hold a mapping of sections, not {type(loaded).__name__}"
-                )
-            values = loaded or {}
-        _apply_environment(values, os.environ if environ is None else environ)
-        return cls.parse(values, source=str(path or "defaults"))
+        sources = read_sources(path, os.environ if environ is None else environ)
+        if sources.problems:
+            raise ConfigError("; ".join(sources.problems))
+        return cls.parse(sources.values, source=str(path or "defaults"), sources=sources)
 
     def with_batches(self, scale: float) -> Self:
         """Return settings in which trainers hold `scale` times as much at once: for a machine that ran out of memory.
@@ -178,12 +175,18 @@ class Settings(Section):
         )
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], *, source: str = "settings") -> Self:
-        """Validate a plain mapping; errors name the key and suggest a known one."""
+    def parse(
+        cls,
+        values: Mapping[str, Any],
+        *,
+        source: str = "settings",
+        sources: Sources | None = None,
+    ) -> Self:
+        """Validate a plain mapping; errors name the key and its place, and suggest a known one."""
         try:
             settings = cls.model_validate(values)
         except ValidationError as e:
-            raise ConfigError(f"{source}: " + "; ".join(map(_explain, e.errors()))) from e
+            raise ConfigError("; ".join(explain(e, source=source, sources=sources))) from e
         paths = settings.paths
         expanded = paths.model_copy(
             update={name: getattr(paths, name).expanduser() for name in Paths.model_fields}
@@ -191,28 +194,18 @@ class Settings(Section):
         return settings.model_copy(update={"paths": expanded})
 
 
-def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> None:
-    for name, text in sorted(environ.items()):
-        if not name.startswith(ENV_PREFIX):
-            continue
-        *sections, key = name.removeprefix(ENV_PREFIX).lower().split("__")
-        target = values
-        for section in sections:
-            target = target.setdefault(section, {})
-        target[key] = yaml.safe_load(text)
-
-
-def _explain(error: Any) -> str:
-    location = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(location.split(".")[-1], _all_keys(), n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        return f"unknown key {location!r}{hint}"
-    return f"{location or 'settings'}: {error['msg']}"
-
-
-def _all_keys() -> list[str]:
-    keys = list(Settings.model_fields)
-    for model in Section.__subclasses__():
-        keys.extend(model.model_fields)
-    return keys
+def explain(
+    error: ValidationError, *, source: str = "settings", sources: Sources | None = None
+) -> list[str]:
+    """Return one line for each wrong key: where it stands, what is wrong, what was probably meant."""
+    lines = []
+    for each in error.errors():
+        location = ".".join(map(str, each["loc"]))
+        place = (sources.origin(each["loc"]) if sources else None) or source
+        if each["type"] == "extra_forbidden":
+            near = suggestion(Settings, each["loc"])
+            hint = f"; did you mean {near!r}?" if near else ""
+            lines.append(f"{place}: unknown key {location!r}{hint}")
+        else:
+            lines.append(": ".join(filter(None, (str(place), location, each["msg"]))))
+    return lines

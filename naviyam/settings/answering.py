@@ -36,6 +36,8 @@ class Nlu(Section):
     """After so long the other layers' understanding stands, and for `llm_pause_s` nobody is asked."""
 
     llm_pause_s: float = Field(10.0, ge=0)
+    """How long nobody is asked after an answer that came too late."""
+
     llm_filters: bool = False
     """True takes filters from the language model too, where the words for them stand in the message."""
 
@@ -58,11 +60,27 @@ class Retrieval(Section):
     """`use-multilingual-v3` (packaged, 512 numbers) or any sentence-transformers name."""
 
     query_prefix: str = ""
+    """Put before every question (E5: `query: `)."""
+
     passage_prefix: str = ""
+    """Put before every shop's text (E5: `passage: `)."""
+
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where vectors are compared. `gpu`: exactly, on the first GPU that FAISS sees, whatever the number of shops (`.[gpu]`
+    and a replica with `num_gpus`); `auto`: so where there is one and the search is exact anyway."""
+
     threads: int = Field(1, ge=1)
+    """Of the encoder and of FAISS; at most the cores that a replica has."""
+
     top_k: int = Field(20, ge=1, le=200)
+    """Shops that a search hands on."""
+
     lexical_weight: float = 1.0
+    """Share of the words in a shop's score; see `near_weight`."""
+
     dense_weight: float = 0.5
+    """Share of the meaning in a shop's score; see `near_weight`."""
+
     near_weight: float = 0.2
     """Shares of words, meaning and nearness in a shop's score. Meaning against words was tuned on the development part
     of `retrieval_queries` (0.2 to 1 tried); nearness only breaks near-ties of the two."""
@@ -84,7 +102,11 @@ class Retrieval(Section):
     """Lists of an IVF that an unfiltered search reads; with a filter, more by the share it leaves."""
 
     hnsw_links: int = Field(32, ge=4)
+    """Links of a shop in the graph: more find better and take more memory."""
+
     hnsw_build: int = Field(120, ge=4)
+    """Candidates kept while the graph is built."""
+
     hnsw_search: int = Field(512, ge=4)
     """Candidates that an unfiltered walk of the graph keeps; with a filter, more by the share it leaves."""
 
@@ -104,14 +126,31 @@ class Funnel(Section):
     """The four funnels' sizes and the popularity formula (spec 2, 5B)."""
 
     popularity_limit: int = 50
+    """Shops from the popularity funnel."""
+
     content_limit: int = 30
+    """Shops from the content funnel."""
+
     collaborative_limit: int = 25
+    """Shops from the collaborative funnel."""
+
     contextual_limit: int = 20
+    """Shops from the contextual funnel."""
+
     merged_limit: int = 20
+    """Shops that are left when the four are merged."""
+
     view_weight: float = 0.4
+    """Share of views in popularity."""
+
     order_weight: float = 0.6
+    """Share of orders in popularity."""
+
     half_life_days: float = 30.0
+    """After which a view or an order counts half."""
+
     smoothing: float = 5.0
+    """Imagined events that keep a shop with few from the top."""
 
 
 class Ranker(Section):
@@ -156,14 +195,25 @@ class Writing(Section):
     """`compact` for the small base that was trained on it, `instructed` for one that follows instructions."""
 
     temperature: float = Field(0.7, ge=0)
+    """0 always takes the likeliest token."""
+
     top_k: int = Field(20, ge=0)
     """How many tokens are drawn from; 0 means all. On a CPU much cheaper than `top_p`, which sorts the vocabulary."""
 
     top_p: float = Field(1.0, gt=0, le=1)
+    """Share of the probability that tokens are drawn from; 1 means all."""
+
     max_tokens: int = Field(256, ge=16)
+    """Longest text."""
+
     first_token_timeout_s: float = 3.0
+    """After which the template writes instead, where nothing has come."""
+
     total_timeout_s: float = 8.0
+    """After which the text ends where it is; below `serving.request_timeout_s`."""
+
     max_emoji: int = 2
+    """Emoji left in an answer."""
 
     variants: Mapping[VariantName, WritingVariant] = {}
     """What an experiment on the layer `prompt` may try, by name."""

@@ -11,8 +11,13 @@ class ResourceGate(Section):
     """Shares of the machine above which no job is started (spec 1)."""
 
     cpu: float = Field(0.85, gt=0, le=1)
+    """Share of the CPUs."""
+
     memory: float = Field(0.80, gt=0, le=1)
+    """Share of the memory."""
+
     gpu: float = Field(0.90, gt=0, le=1)
+    """Share of the GPUs."""
 
 
 class Jobs(Section):
@@ -22,7 +27,11 @@ class Jobs(Section):
     """SQLAlchemy URL, such as `postgresql+psycopg://user@host/naviyam`. "" is a SQLite file below `paths.state`."""
 
     max_queued: int = Field(50, ge=1)
+    """Jobs that may wait; the next one is refused."""
+
     max_running: int = Field(2, ge=1)
+    """Jobs that run at once."""
+
     gate: ResourceGate = ResourceGate()
     tick_s: float = Field(1.0, gt=0)
     """How often the controller looks."""
@@ -31,17 +40,24 @@ class Jobs(Section):
     """Of a job whose errors are transient; each waits twice as long as the one before."""
 
     backoff_s: float = Field(10.0, ge=0)
+    """Wait before the second attempt."""
+
     max_backoff_s: float = Field(600.0, ge=0)
+    """Longest wait between two attempts."""
+
     deadline_s: float = Field(6 * 3600.0, gt=0)
     """Time after its start at which a job without a deadline of its own is stopped."""
 
     keep_logs_days: float = Field(30.0, gt=0)
+    """After which a job's log is removed."""
 
 
 class Schedule(Section):
     """When the cluster learns by itself (spec 1)."""
 
     enabled: bool = True
+    """False submits nothing by the clock."""
+
     cron: str = "0 */6 * * *"
     """Five fields, in `timezone`."""
 
@@ -49,7 +65,11 @@ class Schedule(Section):
     """When events are compacted and what has expired is removed (raw texts, sets of them, job logs)."""
 
     timezone: str = "Asia/Seoul"
+    """Of both schedules."""
+
     max_trainings_a_day: int = Field(4, ge=1)
+    """Runs of `learn` in a day of `timezone`, whoever asked for them."""
+
     clock_scale: float = Field(1.0, ge=1)
     """How many times faster than the machine's the schedule's clock runs: above 1 for demonstrations only."""
 
@@ -72,6 +92,8 @@ class Rollout(Section):
         RolloutStep(weight=0.50, least_s=12 * 3600, least_users=500),
         RolloutStep(weight=1.00, least_s=6 * 3600, least_users=500),
     )
+    """Weights that a candidate grows through, with the least time and users of each."""
+
     automatic: bool = True
     """True begins an experiment by itself where learning left a challenger."""
 
@@ -91,6 +113,8 @@ class Rollout(Section):
     """After which an undecided experiment ends as inconclusive, with the stable arm serving."""
 
     max_error_rate: float = Field(0.05, gt=0, le=1)
+    """Share of an arm's answers above which it is rolled back."""
+
     least_answers: int = Field(30, ge=1)
     """Of an arm, before a guardrail may judge it."""
 
@@ -121,11 +145,17 @@ class Monitoring(Section):
     """What is watched, and when somebody is told (spec 4)."""
 
     every_s: float = Field(60.0, gt=0)
+    """How often the figures are looked at."""
+
     max_error_rate: float = Field(0.05, gt=0, le=1)
+    """Share of failed answers that alarms."""
+
     weekly_drop: float = Field(0.05, gt=0, le=1)
     """Relative fall of a weekly mean of click-through or satisfaction that alarms."""
 
     psi_warn: float = Field(0.1, gt=0)
+    """Index above which drift is a warning."""
+
     psi_alarm: float = Field(0.25, gt=0)
     """Population stability index of inputs and features, week against week."""
 

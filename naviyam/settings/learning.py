@@ -40,11 +40,17 @@ class Learning(Section):
     """Samples below which no set is published, and nothing counts as used."""
 
     min_satisfaction: float = Field(4.0, ge=1, le=5)
+    """Stars from which a conversation is a good one."""
+
     max_response_s: float = Field(3.0, gt=0)
     """Slower answers are no model to follow. A small CPU takes 2 to 4 s: the card counts what that drops."""
 
     min_quality: float = Field(0.7, ge=0, le=1)
+    """Quality score from which an answer is learned from."""
+
     shortest_answer_chars: int = Field(20, ge=1)
+    """Shorter answers are not learned from."""
+
     longest_answer_chars: int = Field(400, ge=1)
     """Full marks for length lie between; a list of three shops with its notices has 100 to 300."""
 
@@ -52,15 +58,29 @@ class Learning(Section):
     """A click, order, favourite or rating later than this says nothing of the answer any more."""
 
     clicked_weight: float = Field(1.0, gt=0)
+    """What a click weighs as a positive."""
+
     favorited_weight: float = Field(1.5, gt=0)
+    """What a favourite weighs."""
+
     ordered_weight: float = Field(2.0, gt=0)
+    """What an order weighs."""
+
     rated_weight: float = Field(1.0, gt=0)
+    """What a good rating weighs."""
+
     min_stars: float = Field(4.0, ge=1, le=5)
     """A rating is a positive from here on."""
 
     hard_negative_score: float = Field(0.8, ge=0, le=1)
+    """Served score above which a shop that was not chosen is a hard negative."""
+
     hard_negative_weight: float = Field(1.5, gt=0)
+    """What a hard negative weighs."""
+
     negatives_per_positive: int = Field(2, ge=1)
+    """At most so many negatives for a positive."""
+
     max_position_weight: float = Field(3.0, ge=1)
     """Limit of the correction for position, a bound on its variance."""
 
@@ -72,6 +92,8 @@ class Learning(Section):
     """Clicks from which the exponent is estimated."""
 
     train_share: float = Field(0.8, gt=0, lt=1)
+    """Share of the time, from its beginning, that is trained on; the rest is held out."""
+
     audited_answers: int = Field(200, ge=0)
     """Answers whose features are computed again and compared with those that were served."""
 
@@ -80,12 +102,26 @@ class WritingEvaluation(Section):
     """How many answers `naviyam evaluate writing` judges, and what they must hold."""
 
     answers: int = Field(40, ge=1)
+    """Answers of the served writer."""
+
     full_answers: int = Field(10_000, ge=1)
+    """As many with `--full`."""
+
     template_answers: int = Field(200, ge=1)
+    """Answers of the template writer."""
+
     full_base_answers: int = Field(100, ge=1)
+    """Answers of the plain base, with `--full`."""
+
     at_once: int = Field(24, ge=1)
+    """Answers asked for at the same time."""
+
     max_wrong_facts: int = 0
+    """Answers with a wrong fact that may pass."""
+
     max_degraded_share: float = 0.05
+    """Share of answers that the template had to write."""
+
     max_long_share: float = 0.05
     """Share of answers in which a shop gets more than three sentences."""
 
@@ -117,8 +153,14 @@ class Evaluation(Section):
     """Of torch while adapters are measured on a CPU."""
 
     keyword_weight: float = Field(0.25, ge=0)
+    """Weight of the expected words in the offline score."""
+
     quality_weight: float = Field(0.25, ge=0)
+    """Weight of the quality score."""
+
     grounded_weight: float = Field(0.3, ge=0)
+    """Weight of answers whose facts hold."""
+
     safe_weight: float = Field(0.2, ge=0)
     """The offline score of an adapter is the mean of the four measures with these weights, in 0..1."""
 
@@ -133,6 +175,8 @@ class Release(Section):
     """Of precision@5 or NDCG@5; the other may fall by at most `ranker_tolerance`."""
 
     ranker_tolerance: float = Field(0.02, ge=0)
+    """Share by which the other of the two may fall."""
+
     ranker_memory_tolerance: float = Field(0.05, ge=0)
     """Share by which the AUC may fall on what the champion was judged by, where that set is still on disk."""
 
@@ -140,7 +184,11 @@ class Release(Section):
     """Of the intents' accuracy; it must rise in any case."""
 
     adapter_guards: tuple[str, ...] = ("grounded", "safe")
+    """Measures of an adapter that must not fall."""
+
     classifier_guards: tuple[str, ...] = ("slot_f1",)
+    """Measures of a classifier that must not fall."""
+
     guard_tolerance: float = Field(0.0, ge=0)
     """Share by which a guard metric may fall."""
 
@@ -148,6 +196,10 @@ class Release(Section):
     """A gain whose paired bootstrap interval holds 0 may be chance, and is refused."""
 
     canary_offline_gain: float = Field(0.02, ge=0)
+    """What a candidate must have gained offline to be promoted by its canary."""
+
     canary_satisfaction_gain: float = Field(0.05, ge=0)
+    """What an adapter must gain in satisfaction."""
+
     canary_click_gain: float = Field(0.03, ge=0)
     """What an adapter (satisfaction) and a ranker (click-through) must gain in a canary besides offline."""

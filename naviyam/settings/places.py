@@ -57,7 +57,11 @@ class MealCardRules(Section):
     """What a municipality's card pays for one meal, in won."""
 
     default_limit_won: int = Field(9_500, gt=0)
+    """Where a municipality is unknown or not listed."""
+
     limit_won_by_municipality: dict[str, int] = Field(default_factory=dict)
+    """Name of a municipality to what its card pays for one meal."""
+
     far_above: float = Field(3.0, gt=1)
     """A shop whose every menu costs more than so many limits (a sack of rice cake) is shown only where nothing else is."""
 
@@ -70,11 +74,22 @@ class Places(Section):
     """Distances. Straight lines are multiplied by `detour` for walking."""
 
     walk_m_per_min: float = Field(67.0, gt=0)
+    """Metres that a child walks in a minute."""
+
     detour: float = Field(1.3, ge=1)
+    """How many times longer the way is than the straight line."""
+
     dong_radius_m: float = 1_500
+    """How far around the centre of a dong is searched first."""
+
     station_radius_m: float = 800
+    """How far around a station."""
+
     point_radius_m: float = 1_200
+    """How far around where the child is."""
+
     widen: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Factors on the radius tried in order until enough shops fit."""
 
     enough: int = Field(3, ge=1)
+    """Shops that must fit before the search stops widening."""

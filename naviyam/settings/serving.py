@@ -11,6 +11,8 @@ class LanguageModel(Section):
     """The engine and its base."""
 
     enabled: bool = True
+    """False answers with the template writer alone."""
+
     base: str = "smollm2-135m-instruct"
     """`smollm2-135m-instruct` (packaged GGUF, converted once) or a model name or folder for transformers."""
 
@@ -21,12 +23,20 @@ class LanguageModel(Section):
     """True on a CPU: the champion lives in the weights, only a challenger is an adapter."""
 
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    """Layers that adapters change (`query_key_value` for GPT-NeoX)."""
+
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """`auto`: bfloat16 on a GPU and on CPUs that compute it, else float32 (several times faster there)."""
 
     max_model_len: int = 1_024
+    """Tokens of a prompt and its answer together."""
+
     max_num_seqs: int = 32
+    """Texts written at once by one replica."""
+
     max_queued: int = 64
+    """Requests that wait in the engine; the next one gets the template's answer at once."""
+
     max_loras: int = Field(4, ge=0)
     """Adapters loaded at once besides a merged champion; 0 serves none and is faster on a CPU."""
 
@@ -44,32 +54,67 @@ class LanguageModel(Section):
     `writing.temperature: 0`: vLLM 0.32 draws nonsense tokens there."""
 
     enforce_eager: bool = True
+    """True starts faster, False captures CUDA graphs and writes faster on a GPU."""
+
     kv_cache_gib: float = 1.0
+    """Cache of attention on a CPU; on a GPU `gpu_memory_utilization` decides."""
+
     gpu_memory_utilization: float = 0.85
+    """Share of a GPU's memory for weights and cache together."""
+
     tensor_parallel: int = 1
+    """GPUs that one engine is spread over."""
+
     num_gpus: float = 0.0
+    """GPUs of one replica; 0 writes on the CPU."""
 
 
 class Autoscale(Section):
     """Replicas of one deployment."""
 
     min_replicas: int = 1
+    """Replicas that are always there."""
+
     max_replicas: int = 1
+    """Replicas at most."""
+
     target_ongoing_requests: int = 16
+    """Requests at once that a replica should have; more bring another replica."""
+
     max_ongoing_requests: int = 128
+    """Requests that one replica works on at once."""
+
     max_queued_requests: int = 256
+    """Requests that wait for a replica in each caller; the next one is refused."""
+
     upscale_delay_s: float = 5.0
+    """How long the load must be high before a replica is added."""
+
     downscale_delay_s: float = 60.0
+    """How long the load must be low before one is taken away."""
+
     num_cpus: float = 0.5
+    """CPUs that a replica holds in Ray's books."""
+
+    num_gpus: float = Field(0.0, ge=0)
+    """Share of a GPU that a replica holds, for the encoder and the index there; the engine's own is `llm.num_gpus`."""
 
 
 class Serving(Section):
     """HTTP and the shape of the application."""
 
     host: str = "127.0.0.1"
+    """Address that the proxies listen on; 0.0.0.0 in a container."""
+
     port: int = Field(8000, ge=0, le=65_535)
+    """Of the service."""
+
     dashboard_port: int = Field(8265, ge=0, le=65_535)
+    """Of Ray's dashboard, Serve's and the jobs' REST interface with it."""
+
     light_stages: Literal["in_process", "deployments"] = "in_process"
+    """`in_process`: search and ranking inside the ingress; `deployments`: replicas of their own."""
+
     ingress: Autoscale = Autoscale()
     retriever: Autoscale = Autoscale()
     ranker: Autoscale = Autoscale()
@@ -77,26 +122,48 @@ class Serving(Section):
     """`max_ongoing_requests` must exceed `llm.max_num_seqs` + `llm.max_queued`: the engine refuses first."""
 
     max_message_chars: int = 500
+    """Longest message."""
+
     max_body_bytes: int = 65_536
+    """Largest request body."""
+
     max_concurrent_chats: int = 64
+    """Chats at once in one ingress replica; the next one gets 503 and Retry-After."""
+
     request_timeout_s: float = 12.0
+    """Longest answer; above `writing.total_timeout_s`."""
+
     retry_after_s: float = 2.0
+    """What a refused client is told to wait."""
+
     feedback_fsync_window_s: float = 0.002
+    """How long feedback waits for others before all of it is made durable together."""
+
     memory_ttl_s: float = 1_800.0
+    """After which a conversation without a message is forgotten."""
+
     memory_max_sessions: int = 10_000
+    """Conversations remembered at once."""
 
 
 class Safety(Section):
     """Spec 6: what is decided by numbers."""
 
     raw_text_days: int = 30
+    """After which what a child wrote is removed from the log."""
 
     offensive_threshold: float = Field(0.7, gt=0, le=1)
     """Probabilities above which the classifier decides. Chosen for under 1 % false alarms on clean talk."""
 
     attack_threshold: float = Field(0.30, gt=0, le=1)
+    """Probability of an attack on the assistant."""
+
     hunger_threshold: float = Field(0.40, gt=0, le=1)
+    """Probability of hunger; see `self_harm_threshold`."""
+
     hurt_threshold: float = Field(0.30, gt=0, le=1)
+    """Probability of being hurt by others; see `self_harm_threshold`."""
+
     self_harm_threshold: float = Field(0.35, gt=0, le=1)
     """These three for under 0.5 % false alarms on the food talk of the development sets of understanding, and none on those
     of calm talk: the lowest that cost nothing there, since a quiet call that is missed is worse."""

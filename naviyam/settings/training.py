@@ -11,7 +11,11 @@ class RankerIncremental(Section):
     """The training of Wide & Deep that continues a parent (spec 3)."""
 
     epochs: int = Field(5, ge=1)
+    """Passes over the new rows."""
+
     learning_rate: float = Field(1e-4, gt=0)
+    """Of the deep part."""
+
     wide_learning_rate: float = Field(5e-3, gt=0)
     """As many times `learning_rate` as in the initial training."""
 
@@ -24,15 +28,29 @@ class RankerTraining(Section):
     """The initial training of Wide & Deep (spec 3)."""
 
     epochs: int = 10
+    """Passes over the rows."""
+
     batch_size: int = 32
+    """Rows of a step."""
+
     learning_rate: float = 1e-3
+    """Of the deep part."""
+
     wide_learning_rate: float = Field(5e-2, gt=0)
     """Of the 50 wide weights, which stand beside embeddings and need larger steps."""
 
     dropout: float = 0.3
+    """Share of the units left out in a step."""
+
     seed: int = 7
+    """Of the weights' start and of the shuffle."""
+
     good_influence_weight: float = 0.3
+    """What is added to the weight of a good-influence shop's positives."""
+
     max_samples: int = 20_000
+    """Rows of the initial set at most."""
+
     shuffle_window: int = Field(65_536, ge=1)
     """Rows held and shuffled at a time; more than that stream by."""
 
@@ -43,9 +61,17 @@ class LoraStage(Section):
     """One kind of LoRA training (spec 3). A step learns from `batch_size` x `accumulation` samples."""
 
     epochs: int = Field(3, ge=1)
+    """Passes over the samples."""
+
     learning_rate: float = Field(1e-4, gt=0)
+    """At the end of the warm-up."""
+
     batch_size: int = Field(4, ge=1)
+    """Samples held at once."""
+
     accumulation: int = Field(1, ge=1)
+    """Batches that a step learns from."""
+
     warmup_steps: int = Field(20, ge=0)
     """At most half of all steps."""
 
@@ -60,8 +86,14 @@ class LoraTuning(Section):
     """LoRA training of the writer: `initial` on the plain base, `incremental` from the adapter that serves."""
 
     rank: int = Field(16, ge=1)
+    """Of the adapter; at most `llm.max_lora_rank`."""
+
     alpha: int = Field(32, ge=1)
+    """Scale of the adapter, over its rank."""
+
     dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of the adapter's inputs left out in a step."""
+
     checkpoint_every: int = Field(40, ge=1)
     """Steps; every epoch's end is one besides."""
 
@@ -90,4 +122,7 @@ class Distributed(Section):
     """`fsdp` spreads a base over the workers that one device cannot hold."""
 
     cpus_per_worker: float = Field(1.0, gt=0)
+    """CPUs of one training worker."""
+
     gpus_per_worker: float = Field(0.0, ge=0)
+    """GPUs of one training worker."""

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from naviyam.errors import ArtifactError, ConflictError, NotFoundError
-from naviyam.retrieval.dense import Dense, index_kind, top
+from naviyam.errors import ArtifactError, ConfigError, ConflictError, NotFoundError
+from naviyam.retrieval.ann import faiss
+from naviyam.retrieval.dense import Dense, index_kind, top, uses_gpu
 from naviyam.retrieval.fusion import fuse
 from naviyam.retrieval.index import Index, ensure_index
 from naviyam.retrieval.lexical import Lexical, document_terms
@@ -181,3 +182,55 @@ def test_foreign_or_broken_index_is_refused(
     (folder / "card.json").write_text(json.dumps({"rows": 3}))
     with pytest.raises(ArtifactError, match="whole index"):
         Index.load(folder, town_catalog, encoder, settings)
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "gpus", "expected"),
+    [
+        ("auto", 10, 0, False),
+        ("auto", 10, 1, True),
+        ("auto", 1_000, 1, False),
+        ("gpu", 1_000, 1, True),
+        ("gpu", 0, 1, False),
+        ("cpu", 10, 1, False),
+    ],
+)
+def test_a_gpu_is_used_where_asked_for_or_where_the_search_is_exact(device, count, gpus, expected):
+    assert uses_gpu(count, Retrieval(device=device, exact_up_to=100), gpus=gpus) is expected
+
+
+def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do():
+    with pytest.raises(ConfigError, match="num_gpus"):
+        uses_gpu(10, Retrieval(device="gpu"), gpus=0)
+    if not hasattr(faiss, "get_num_gpus") or not faiss.get_num_gpus():
+        with pytest.raises(ConfigError, match=r"retrieval\.device"):
+            Dense(some_vectors(10), Retrieval(device="gpu"))
+
+
+class FlatLikeAGpu:
+    """Answers as FAISS's flat GPU index does: the best of all rows, without a filter."""
+
+    def __init__(self, vectors):
+        self.vectors, self.asked = vectors, 0
+
+    def search(self, queries, k):
+        self.asked += 1
+        scores = queries @ self.vectors.T
+        rows = np.argsort(-scores, axis=1)[:, :k]
+        return np.take_along_axis(scores, rows, axis=1), rows
+
+
+@pytest.mark.parametrize("allowed", [5_000, 40])
+def test_what_a_gpu_search_cannot_filter_is_searched_again(allowed):
+    vectors = some_vectors(5_000)
+    gpu = FlatLikeAGpu(vectors)
+    dense = Dense(vectors, Retrieval(device="gpu", exact_up_to=10_000), gpu=gpu)
+    plain = Dense(vectors, Retrieval(device="cpu", exact_up_to=10_000))
+    mask = np.zeros(5_000, bool)
+    worst = np.argsort(vectors @ vectors[0])[:allowed]
+    mask[worst] = True
+    rows, scores = dense.search(vectors[0], mask, 10)
+    expected, cosines = plain.search(vectors[0], mask, 10)
+    assert gpu.asked == 1
+    assert rows.tolist() == expected.tolist()
+    assert np.allclose(scores, cosines, atol=1e-6)

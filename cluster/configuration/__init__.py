@@ -1,0 +1,1 @@
+"""What the settings are, where they come from, whether they fit this machine, and what they will need."""
