@@ -125,7 +125,9 @@ class MemoryAudit:
         )
 
     def entries(self, *, limit: int, below: int | None = None) -> tuple[Entry, ...]:
-        found = [e for n, e in sorted(self.held.items(), reverse=True) if below is None or n < below]
+        found = [
+            e for n, e in sorted(self.held.items(), reverse=True) if below is None or n < below
+        ]
         return tuple(found[:limit])
 
 

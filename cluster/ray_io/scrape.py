@@ -24,8 +24,15 @@ _WANTED = (
     "ray_serve_deployment_queued_queries",
 )
 _NOT_TELLING = frozenset(
-    ("Component", "SessionName", "Version", "application")
-    + ("otel_scope_name", "otel_scope_version", "otel_scope_schema_url")
+    (
+        "Component",
+        "SessionName",
+        "Version",
+        "application",
+        "otel_scope_name",
+        "otel_scope_version",
+        "otel_scope_schema_url",
+    )
 )
 _AT_ONCE = 8
 _MOST_BYTES = 32 * 2**20

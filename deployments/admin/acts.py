@@ -6,7 +6,6 @@ knows more says so through `Acts` before it changes anything. Where the audit ca
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import blake2b
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -14,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from cluster.audit.entry import Act, Outcome
+from deployments.admin.keys import caller_of
 from deployments.admin.open import Control
 from naviyam.errors import ConflictError, InputError, NaviyamError, NotFoundError, OverloadedError
 
@@ -94,7 +94,7 @@ def recorded(
         if request.method in _READS:
             yield
             return
-        acting = Acting(control, caller_of(request), f"{request.method} {request.url.path}")
+        acting = Acting(control, caller_of(request).name, f"{request.method} {request.url.path}")
         request.state.acting = acting
         try:
             yield
@@ -116,15 +116,6 @@ def acting_of(request: Request) -> Acting:
 
 
 Acts = Annotated[Acting, Depends(acting_of)]
-
-
-def caller_of(request: Request) -> str:
-    """Return the name of the key that was used, or its fingerprint where it has none."""
-    named = getattr(request.state, "caller", "")
-    if named:
-        return str(named)
-    key = request.headers.get("authorization", "").partition(" ")[2].strip()
-    return f"key {blake2b(key.encode(), digest_size=4).hexdigest()}" if key else "nobody"
 
 
 def _end_badly(acting: Acting, error: Exception) -> None:

@@ -15,6 +15,7 @@ class Rate(Section):
     """0 sets no limit."""
 
     window_s: float = Field(60.0, gt=0)
+    """Span that `requests` are counted over."""
 
 
 class Access(Section):
@@ -89,6 +90,8 @@ class Completions(Section):
     """/v1/chat/completions: the language model for other teams, beside the children, never before them."""
 
     enabled: bool = True
+    """False refuses /v1."""
+
     max_running: int = Field(2, ge=1)
     """Generations at once in each replica of the language model; the places left of `llm.max_num_seqs` are the children's."""
 
@@ -96,5 +99,7 @@ class Completions(Section):
     """Most tokens of one answer, and how many where the caller names no number."""
 
     max_messages: int = Field(64, ge=1)
+    """Messages of one conversation."""
+
     timeout_s: float = Field(120.0, gt=0)
     """Longest time of one answer."""

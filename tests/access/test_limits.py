@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cluster.access.limiter import Limiter
 from cluster.access.limits import US, Admitted, MemoryCounts, Quota, Refused, decide
+from cluster.access.sql_store import SqlCounts
 from naviyam.clock import FakeClock
 from naviyam.settings import Rate
 
@@ -56,9 +57,7 @@ def test_replicas_together_exceed_the_quota_by_their_credit_at_most(
 ):
     quota = quota_of(requests, 60.0, share)
     clock, counts = FakeClock(current=NOW), MemoryCounts()
-    limiters = [
-        Limiter(counts, clock=clock, sync_s=1e6, least_gap_s=0) for _ in range(replicas)
-    ]
+    limiters = [Limiter(counts, clock=clock, sync_s=1e6, least_gap_s=0) for _ in range(replicas)]
     exact_us = 0
     slack_us = (replicas - 1) * quota.credit * quota.interval_us
 
@@ -157,8 +156,6 @@ def test_no_requests_is_no_quota():
 
 @pytest.mark.parametrize("url", ["sqlite", "postgres"])
 def test_counts_in_a_database(url, tmp_path, request):
-    from cluster.access.sql_store import SqlCounts
-
     where = f"sqlite:///{tmp_path}/c.db" if url == "sqlite" else request.getfixturevalue("postgres")
     one, two = SqlCounts(where), SqlCounts(where)
     assert one.charge({"a": 10, "b": 5}, now_us=100) == {"a": 110, "b": 105}

@@ -1,5 +1,7 @@
 """Rates and quantiles of two scrapes: restarts, births, pages that were away."""
 
+from itertools import pairwise
+
 import pytest
 
 from cluster.monitoring.scrapes import (
@@ -51,7 +53,7 @@ def test_a_page_that_was_away_says_nothing_of_what_it_missed():
 
 def test_spans_add_up_across_a_restart():
     pages = [scrape(at, one={("a", "ok"): v}) for at, v in ((0, 90), (5, 100), (10, 4), (15, 6))]
-    whole = together(increase(a, b) for a, b in zip(pages, pages[1:], strict=False))
+    whole = together(increase(a, b) for a, b in pairwise(pages))
     assert (whole.seconds, whole.total(ANSWERS)) == (15, 16)
     assert together(()).rate(ANSWERS) == 0
 

@@ -11,6 +11,8 @@ from deployments.admin.live.recent import past_of
 from deployments.metrics import LLM_WAITING, MemoryMeter, ServiceMetrics
 from naviyam.clock import FakeClock
 from naviyam.errors import NaviyamError
+from naviyam.feedback.store import EventStore
+from naviyam.settings import Settings
 
 NOW = datetime(2026, 11, 29, 3, tzinfo=UTC)
 ANSWER = {
@@ -111,9 +113,6 @@ def test_a_scraper_that_fails_is_the_parts_failure(part):
 
 
 def test_the_quarter_of_an_hour_before_is_read_from_the_log(tmp_path):
-    from naviyam.feedback.store import EventStore
-    from naviyam.settings import Settings
-
     store = EventStore.of(Settings.parse({"paths": {"state": str(tmp_path)}}))
     points = past_of(store)(NOW - timedelta(minutes=15), NOW)
     assert len(points) == 59

@@ -34,7 +34,11 @@ def part(rollouts, looks):
             return crowd(600, weight=0.1, clicks=(0.2, 0.3))
 
     return RolloutPart(
-        rollouts=rollouts, fleet=MemoryFleet(), observer=People(), alarms=MemoryAlertStore(), looks=looks  # fmt: skip
+        rollouts=rollouts,
+        fleet=MemoryFleet(),
+        observer=People(),
+        alarms=MemoryAlertStore(),
+        looks=looks,
     )
 
 

@@ -11,8 +11,10 @@ from cluster.cli.main import run
 from cluster.monitoring.store import MemoryAlertStore
 from cluster.rollout.part import MemoryFleet, RolloutPart
 from deployments import problems
+from deployments.access.keyring import Keyring
 from deployments.admin import experiments, models
 from deployments.admin.acts import recorded
+from deployments.admin.keys import load_or_create_admin_key, require_key
 from deployments.admin.open import Control
 from tests.rollout.crowd import crowd
 
@@ -35,10 +37,13 @@ def client(part):
     app = FastAPI()
     problems.install(app, retry_after_s=1)
     control.__dict__["audit"] = MemoryAudit()
-    acts = [Depends(recorded(control), scope="function")]
+    keyring = Keyring.of(part.rollouts.settings)
+    acts = [Depends(require_key(keyring)), Depends(recorded(control), scope="function")]
     app.include_router(experiments.routes(control), dependencies=acts)
     app.include_router(models.routes(control), dependencies=acts)
-    return TestClient(app, raise_server_exceptions=False)
+    key = load_or_create_admin_key(part.rollouts.settings)
+    headers = {"authorization": f"Bearer {key}"}
+    return TestClient(app, raise_server_exceptions=False, headers=headers)
 
 
 def test_an_experiment_over_http(client, part):

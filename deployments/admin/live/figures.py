@@ -28,7 +28,10 @@ from naviyam.clock import Clock
 _ANSWERED = frozenset(("ok", "degraded"))
 _WINDOW_S = 30.0
 _SHOWN_S = 900.0
-_QUEUES = {"running": "serve_replica_processing_queries", "waiting": "serve_deployment_queued_queries"}
+_QUEUES = {
+    "running": "serve_replica_processing_queries",
+    "waiting": "serve_deployment_queued_queries",
+}
 
 
 def figures(grown: Increase, last: Scrape) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def past_of(store: EventStore) -> Past:
         asked = {"step": _STEP_S, "since": since, "until": until}
 
         def rows(views: Views) -> list[dict[str, Any]]:
-            return views.sql(_SQL, params=asked).to_arrow_table().to_pylist()
+            found: list[dict[str, Any]] = views.sql(_SQL, params=asked).to_arrow_table().to_pylist()
+            return found
 
         found = {int(row["t"]): row for row in reading(store, rows, since=since)}
         first = int(since.timestamp()) // _STEP_S + 1
