@@ -6,7 +6,8 @@ import { around } from "./sketch.js";
 import { Trouble, chat } from "./stream.js";
 import * as words from "./words.js";
 
-const SENTENCE_END = /(?<=[.!?…~])\s+|\n+/;
+/** An end that words follow: not the dot of "1. 가게", and an emoji stays with its sentence. */
+const SENTENCE_END = /([!?…~]|[^\d\s]\.)\s+(?=[\p{L}\p{N}])/gu;
 const CALLS = /1388|112|109/;
 const LONGEST_WAIT_S = 30;
 
@@ -80,14 +81,20 @@ export function turn(message, does) {
     state.said = text;
     parts.answer.classList.remove("waiting");
     parts.answer.textContent = text;
-    const sentences = text.split(SENTENCE_END);
-    for (const sentence of sentences.slice(state.spoken, -1)) say(sentence);
-    state.spoken = Math.max(state.spoken, sentences.length - 1);
+    speak(text, -1);
+  }
+
+  /** Say the sentences that were not said yet, but for the last one where it may still grow. */
+  function speak(text, end) {
+    const sentences = text.replace(SENTENCE_END, "$1\n").split(/\n+/);
+    const ready = sentences.slice(state.spoken, end);
+    for (const sentence of ready) say(sentence);
+    state.spoken += ready.length;
   }
 
   function finish(done) {
     write(done.response);
-    for (const sentence of done.response.split(SENTENCE_END).slice(state.spoken)) say(sentence);
+    speak(done.response);
     state.done = done;
     const { intent, method } = done.metadata;
     if (intent === "HELP_NEEDED" || (method === "safety" && CALLS.test(done.response))) help();
