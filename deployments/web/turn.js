@@ -58,6 +58,13 @@ export function turn(message, does) {
     wait("sent");
   }
 
+  /** Show what was answered before the page was loaded anew. */
+  function restore(done) {
+    state.done = done;
+    parts.answer.textContent = done.response;
+    show(done.recommendations);
+  }
+
   function wait(step) {
     parts.answer.classList.add("waiting");
     parts.answer.textContent = words.WAITING[step];
@@ -70,6 +77,7 @@ export function turn(message, does) {
     } else if (name === "recommendations") {
       wait("recommendations");
       show(data.recommendations);
+      if (data.recommendations.length) say(words.found(data.recommendations.length));
     } else if (name === "delta") {
       write(state.said + data.text);
     } else if (name === "done") {
@@ -111,7 +119,6 @@ export function turn(message, does) {
     }
     parts.shops.hidden = shops.length === 0;
     parts.answer.classList.toggle("long", shops.length > 1);
-    if (shops.length) say(words.found(shops.length));
     const { point } = does.place;
     parts.sketch.hidden = point === null || !shops.some((shop) => shop.distance_m !== undefined);
     parts.sketch.addEventListener("toggle", () => sketch(point, shops), { once: true });
@@ -164,7 +171,7 @@ export function turn(message, does) {
     parts.after.append(box);
   }
 
-  return { node, parts, run, state };
+  return { message, node, parts, run, restore, state };
 }
 
 function countDown(button, seconds) {

@@ -382,3 +382,21 @@ def test_a_place_that_nobody_knows_is_said(chat):
     chat.at("없는동네이름")
     chat.ask("김밥")
     assert "없는동네이름" in chat.page.locator(".turn:last-of-type .quiet >> nth=-1").inner_text()
+
+
+def test_a_page_loaded_anew_goes_on_where_it_was_but_for_what_was_confided(chat):
+    page = chat.page
+    answer = chat.ask("김밥")
+    session = page.evaluate("JSON.parse(sessionStorage['naviyam-talk']).id")
+    chat.ask("아빠가 때려서 무서워")
+    page.reload()
+    page.wait_for_selector(".next")
+    assert page.locator("#talk .turn").count() == 2
+    assert page.locator(SEEN).inner_text() == answer
+    assert page.locator(".shop").count() >= 1
+    assert "무서워" not in page.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    chat.ask("더 싼 데는?")
+    assert page.evaluate("JSON.parse(sessionStorage['naviyam-talk']).id") == session
+    page.click("#fresh")
+    page.reload()
+    assert page.locator("#talk .turn").count() == 1
