@@ -23,6 +23,7 @@ ASSETS: Mapping[str, str] = {
     "/web/feedback.js": "feedback.js",
     "/web/me.js": "me.js",
     "/web/place.js": "place.js",
+    "/web/session.js": "session.js",
     "/web/sketch.js": "sketch.js",
     "/web/storage.js": "storage.js",
     "/web/stream.js": "stream.js",

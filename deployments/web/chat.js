@@ -4,7 +4,8 @@ import { $, make, say } from "./dom.js";
 import { feedbackQueue } from "./feedback.js";
 import { person } from "./me.js";
 import { whereabouts } from "./place.js";
-import { passing, randomId } from "./storage.js";
+import { conversation } from "./session.js";
+import { passing } from "./storage.js";
 import { phones, turn } from "./turn.js";
 import * as words from "./words.js";
 
@@ -16,11 +17,11 @@ const queue = feedbackQueue(passing, (entry, outcome) =>
 );
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const touch = matchMedia("(pointer: coarse)");
-let session = randomId("s-");
+const talk = conversation();
 let running = null;
 
 function feedback(entry, hear) {
-  const { feedback_type: type, shop_id: shop, interaction_id: interaction = session } = entry;
+  const { feedback_type: type, shop_id: shop, interaction_id: interaction = talk.id } = entry;
   const key = `${type}-${interaction}-${shop}`;
   listeners.set(key, hear);
   queue.add({ user_id: me.id, ...entry, idempotency_key: key });
@@ -29,11 +30,19 @@ function feedback(entry, hear) {
 function ask(message) {
   if (running) return;
   for (const old of document.querySelectorAll(".next")) old.remove();
+  const asked = put(message);
+  const rest = touch.matches ? asked.parts.question : $("text");
+  rest.focus({ preventScroll: true });
+  asked.node.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
+  answer(asked);
+}
+
+function put(message) {
   const asked = turn(message, {
     ready: () => me.ready(),
     body: (text) => ({
       user_id: me.id,
-      session_id: session,
+      session_id: talk.id,
       message: text,
       context: place.context(),
     }),
@@ -42,9 +51,7 @@ function ask(message) {
     feedback,
     again: () => answer(asked),
   });
-  if (touch.matches) $("text").blur();
-  asked.node.scrollIntoView({ behavior: calm.matches ? "auto" : "smooth", block: "start" });
-  answer(asked);
+  return asked;
 }
 
 async function answer(asked) {
@@ -53,7 +60,10 @@ async function answer(asked) {
   const mine = running;
   $("send").textContent = words.STOP;
   try {
-    if (await asked.run(mine.signal)) after(asked);
+    if ((await asked.run(mine.signal)) && running === mine) {
+      talk.add(asked.message, asked.state.done);
+      after(asked);
+    }
   } finally {
     if (running === mine) {
       running = null;
@@ -64,7 +74,7 @@ async function answer(asked) {
 
 function after({ parts, state }) {
   const { metadata, recommendations } = state.done;
-  if (place.district && metadata.method !== "safety" && metadata.place === null) {
+  if (place.district && metadata.method.startsWith("hybrid") && metadata.place === null) {
     parts.after.append(make("p", "quiet", words.placeUnknown(place.district)));
   }
   if (recommendations.length && metadata.method !== "safety") {
@@ -78,10 +88,7 @@ function chips(texts) {
   return texts.map((text) => {
     const button = make("button", "chip", text);
     button.type = "button";
-    button.addEventListener("click", () => {
-      $("text").focus({ preventScroll: true });
-      ask(text);
-    });
+    button.addEventListener("click", () => ask(text));
     return make("li", "", "", button);
   });
 }
@@ -94,7 +101,7 @@ function stop() {
 
 function startOver() {
   stop();
-  session = randomId("s-");
+  talk.startOver();
   for (const old of document.querySelectorAll("#talk > .turn:not(#welcome)")) old.remove();
   $("live").replaceChildren();
   $("talk").scrollTop = 0;
@@ -203,11 +210,23 @@ function network() {
   queue.flush();
 }
 
+function goOn() {
+  let last = null;
+  for (const { message, done } of talk.turns) {
+    last = put(message);
+    last.restore(done);
+  }
+  if (last === null) return;
+  after(last);
+  last.node.scrollIntoView({ block: "start" });
+}
+
 $("ideas").append(...chips(words.IDEAS));
 $("fresh").addEventListener("click", startOver);
 composer();
 settings();
 network();
+goOn();
 me.load()
   .catch(() => null)
   .finally(consentShown);

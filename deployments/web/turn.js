@@ -6,7 +6,8 @@ import { around } from "./sketch.js";
 import { Trouble, chat } from "./stream.js";
 import * as words from "./words.js";
 
-const SENTENCE_END = /(?<=[.!?…~])\s+|\n+/;
+/** An end that words follow: not the dot of "1. 가게", and an emoji stays with its sentence. */
+const SENTENCE_END = /([!?…~]|[^\d\s]\.)\s+(?=[\p{L}\p{N}])/gu;
 const CALLS = /1388|112|109/;
 const LONGEST_WAIT_S = 30;
 
@@ -57,6 +58,13 @@ export function turn(message, does) {
     wait("sent");
   }
 
+  /** Show what was answered before the page was loaded anew. */
+  function restore(done) {
+    state.done = done;
+    parts.answer.textContent = done.response;
+    show(done.recommendations);
+  }
+
   function wait(step) {
     parts.answer.classList.add("waiting");
     parts.answer.textContent = words.WAITING[step];
@@ -69,6 +77,7 @@ export function turn(message, does) {
     } else if (name === "recommendations") {
       wait("recommendations");
       show(data.recommendations);
+      if (data.recommendations.length) say(words.found(data.recommendations.length));
     } else if (name === "delta") {
       write(state.said + data.text);
     } else if (name === "done") {
@@ -80,14 +89,20 @@ export function turn(message, does) {
     state.said = text;
     parts.answer.classList.remove("waiting");
     parts.answer.textContent = text;
-    const sentences = text.split(SENTENCE_END);
-    for (const sentence of sentences.slice(state.spoken, -1)) say(sentence);
-    state.spoken = Math.max(state.spoken, sentences.length - 1);
+    speak(text, -1);
+  }
+
+  /** Say the sentences that were not said yet, but for the last one where it may still grow. */
+  function speak(text, end) {
+    const sentences = text.replace(SENTENCE_END, "$1\n").split(/\n+/);
+    const ready = sentences.slice(state.spoken, end);
+    for (const sentence of ready) say(sentence);
+    state.spoken += ready.length;
   }
 
   function finish(done) {
     write(done.response);
-    for (const sentence of done.response.split(SENTENCE_END).slice(state.spoken)) say(sentence);
+    speak(done.response);
     state.done = done;
     const { intent, method } = done.metadata;
     if (intent === "HELP_NEEDED" || (method === "safety" && CALLS.test(done.response))) help();
@@ -104,7 +119,6 @@ export function turn(message, does) {
     }
     parts.shops.hidden = shops.length === 0;
     parts.answer.classList.toggle("long", shops.length > 1);
-    if (shops.length) say(words.found(shops.length));
     const { point } = does.place;
     parts.sketch.hidden = point === null || !shops.some((shop) => shop.distance_m !== undefined);
     parts.sketch.addEventListener("toggle", () => sketch(point, shops), { once: true });
@@ -157,7 +171,7 @@ export function turn(message, does) {
     parts.after.append(box);
   }
 
-  return { node, parts, run, state };
+  return { message, node, parts, run, restore, state };
 }
 
 function countDown(button, seconds) {
