@@ -86,11 +86,17 @@ def routes(control: Control) -> APIRouter:
     def looks(
         experiment: str, limit: Annotated[int, Query(ge=2, le=2_000)] = 300
     ) -> dict[str, Any]:
-        """Return the controller's looks, oldest first, evenly thinned: a band is estimate, low, high and users."""
+        """Return the controller's looks, oldest first, evenly thinned, and what was done, without its evidence.
+
+        A band is `[estimate, low, high, users]`. Nothing is read but what was kept: it is cheap however long the log is.
+        """
         part = control.rollouts
-        part.rollouts.experiments.get(experiment)
-        points = part.looks.series(experiment, limit=limit)
-        return {"experiment": experiment, "looks": [point.to_dict() for point in points]}
+        history = [e.to_dict() for e in part.rollouts.experiments.history(experiment)]
+        return {
+            "experiment": experiment,
+            "looks": [p.to_dict() for p in part.looks.series(experiment, limit=limit)],
+            "history": [{k: v for k, v in e.items() if k != "evidence"} for e in history],
+        }
 
     @router.post("/experiments/{experiment}")
     def change(experiment: str, body: ActionIn, act: Acts) -> dict[str, Any]:

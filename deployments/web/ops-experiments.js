@@ -1,0 +1,182 @@
+/* Experiments: arms, the interval over time with zero and what was decided, the verdict and its reasons, and what may be done. */
+
+import { $, ago, count, el, keyed, mark, percent, pill, row, say, seconds, signed, span, when } from "/ops/dom.js";
+import { askFor, call, show, who } from "/ops/act.js";
+import { band } from "/ops/draw.js";
+
+const LAYERS = { adapter: "말투 모델", ranker: "순위 모델", retriever: "찾기", prompt: "글쓰기 방식" };
+const STATES = { running: ["진행 중", "ok"], paused: ["일시 정지", "warn"], promoting: ["승격하는 중", "ok"], rolling_back: ["되돌리는 중", "bad"], promoted: ["승격됨", "ok"], rolled_back: ["되돌려짐", "bad"], aborted: ["중단됨", ""], inconclusive: ["결론 없음", ""] };
+const VERDICTS = { advance: "다음 단계로", promote: "승격", hold: "유지", roll_back: "되돌림", pause: "일시 정지", inconclusive: "결론 없음" };
+const WHATS = { start: "시작", weight: "비율", step: "단계", pause: "정지", resume: "재개", promote: "승격", roll_back: "되돌림", abort: "중단", expire: "결론 없음" };
+const DECIDES = new Set(["promote", "roll_back", "abort", "expire"]);
+const METRICS = { ctr: { name: "클릭률", scale: 100, unit: "%p" }, satisfaction: { name: "만족도", scale: 1, unit: "점" }, order_rate: { name: "주문률", scale: 100, unit: "%p" } };
+const ACTS = {
+  running: ["weight", "pause", "promote", "rollback", "abort"], paused: ["resume", "promote", "rollback", "abort"],
+  promoting: ["rollback"], promoted: ["rollback"],
+};
+const ACTIONS = {
+  weight: { name: "비율 바꾸기", said: "비율을 바꿨어요." },
+  pause: { name: "일시 정지", text: "모든 이용자가 지금 쓰는 버전으로 답을 받아요. 다시 시작할 수 있어요.", said: "멈췄어요." },
+  resume: { name: "다시 시작", text: "멈추기 전 비율로 이어서 해요.", said: "다시 시작했어요." },
+  promote: { name: "승격", text: "도전자가 모든 이용자에게 답해요.", danger: true, said: "승격했어요." },
+  rollback: { name: "되돌리기", text: "도전자를 거두고, 앞으로 쓰지 못하게 해요. 2초 안에 모든 복제본에 닿아요.", danger: true, said: "되돌렸어요." },
+  abort: { name: "중단", text: "결론 없이 끝내요. 도전자는 나중에 다시 시험할 수 있어요.", danger: true, said: "중단했어요." },
+};
+const shown = new Map();
+
+export const layer = name => LAYERS[name] || name;
+
+export function experiments(value) {
+  $("experiment-none").hidden = value.experiments.length > 0;
+  keyed($("experiment-list"), value.experiments, e => e.id, make, update);
+}
+
+/* Draws the plots again where the room has changed. */
+export function redraw() { for (const card of shown.values()) plot(card); }
+
+function make(experiment) {
+  const card = el("article", { class: "experiment", "aria-label": `실험 ${experiment.id}` });
+  const parts = { card, id: experiment.id, metric: experiment.layer === "adapter" ? "satisfaction" : "ctr", looks: [], history: [], seen: "" };
+  parts.state = el("span");
+  parts.title = el("h3");
+  parts.weight = el("strong");
+  parts.about = el("small");
+  parts.buttons = el("div", { class: "buttons" });
+  parts.rest = el("div");
+  parts.steps = el("ol", { class: "steps", "aria-label": "단계" });
+  parts.note = el("p");
+  parts.reasons = el("ul");
+  parts.verdict = el("div", { class: "verdict" }, parts.note, parts.reasons);
+  parts.arms = el("tbody");
+  parts.looked = el("small");
+  parts.tabs = el("div", { class: "tabs", role: "group", "aria-label": "지표" }, ...Object.entries(METRICS).map(([metric, { name }]) =>
+    el("button", { class: "small", type: "button", text: name, "data-metric": metric, on: { click: () => { parts.metric = metric; plot(parts); } } })));
+  parts.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  parts.svg.setAttribute("class", "chart tall");
+  parts.svg.setAttribute("role", "img");
+  parts.reading = el("p", { class: "soft" });
+  const table = el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "두 쪽의 결과" }), el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "지표" }), el("th", { scope: "col", class: "n", text: "지금 버전" }), el("th", { scope: "col", class: "n", text: "도전자" }))), parts.arms), parts.looked);
+  parts.rest.append(parts.steps, parts.verdict, el("div", { class: "body" }, table, el("figure", {}, parts.tabs, parts.svg, parts.reading)));
+  card.append(el("div", { class: "head" }, parts.state, parts.title, parts.weight, parts.about, parts.buttons), parts.rest);
+  card.parts = parts;
+  shown.set(experiment.id, parts);
+  return card;
+}
+
+function update(card, experiment) {
+  const parts = card.parts, [name, kind] = STATES[experiment.state] || [experiment.state, ""];
+  parts.experiment = experiment;
+  mark(card, "class", experiment.open ? "experiment" : "experiment closed");
+  parts.rest.hidden = !experiment.open;
+  say(parts.state, name);
+  mark(parts.state, "class", `pill ${kind}`);
+  say(parts.title, `${layer(experiment.layer)}: ${experiment.candidate}`);
+  say(parts.weight, experiment.open ? percent(experiment.weight, 0) : "");
+  say(parts.about, experiment.open ? `지금 ${experiment.stable} · ${ago(experiment.created_at)} ${experiment.who} 시작` : `${when(experiment.created_at)} 시작 · ${experiment.why}`);
+  keyed(parts.buttons, [...(ACTS[experiment.state] || []), "history"], id => id, id => button(parts, id), () => {});
+  if (experiment.open) details(parts, experiment);
+}
+
+function button(parts, id) {
+  if (id === "history") return el("button", { class: "small", type: "button", text: "자세히", on: { click: () => detail(parts.experiment) } });
+  const action = ACTIONS[id];
+  return el("button", { class: action.danger ? "small danger" : "small", type: "button", text: action.name, on: { click: () => act(parts.experiment, id) } });
+}
+
+function act(experiment, id) {
+  const action = ACTIONS[id], title = `${layer(experiment.layer)} 실험 ${action.name}`;
+  const fields = id === "weight" ? [{ id: "ask-share", label: "도전자에게 줄 이용자 비율 (%)", type: "number", min: 1, max: 100, step: 1, value: Math.round(experiment.weight * 100) }] : [];
+  askFor({
+    title, fields, danger: action.danger, typed: action.danger ? experiment.layer : undefined, yes: action.name,
+    text: `${experiment.candidate}\n${action.text || `지금 ${percent(experiment.weight, 0)}예요. 늘리면 이미 도전자를 보던 이용자는 그대로 있어요.`}`,
+    run: async ({ why, share }) => {
+      const weight = id === "weight" ? { weight: Number(share) / 100 } : {};
+      const after = await call("POST", `/admin/experiments/${encodeURIComponent(experiment.id)}`, { action: id, ...weight, why, ...who() });
+      return `${action.said} 지금: ${(STATES[after.state] || [after.state])[0]}, ${percent(after.weight, 0)}`;
+    },
+  });
+}
+
+function details(parts, experiment) {
+  keyed(parts.steps, experiment.steps.map((step, index) => ({ ...step, index })), s => s.index, () => el("li"), (node, step) => {
+    mark(node, "class", step.index < experiment.step ? "done" : "");
+    mark(node, "aria-current", step.index === experiment.step ? "step" : false);
+    say(node, `${step.index + 1}. ${percent(step.weight, 0)} · ${span(step.least_s)} · ${count(step.least_users)}명${step.index === experiment.step ? ` (${ago(experiment.step_since)}부터)` : ""}`);
+  });
+  const look = experiment.look;
+  mark(parts.verdict, "class", `verdict ${look ? look.verdict.action : ""}`);
+  say(parts.note, look ? `${VERDICTS[look.verdict.action] || look.verdict.action} — ${look.verdict.note}` : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
+  keyed(parts.reasons, (look ? look.verdict.reasons : []).map((text, index) => ({ text, index })), r => r.index, () => el("li", { lang: "en" }), (node, reason) => say(node, reason.text));
+  arms(parts, look);
+  say(parts.looked, look ? `제어기가 ${ago(look.at)}에 봤어요 · 결과를 기다리는 이용자 ${count(look.waiting)}명` : "");
+  const seen = `${look ? look.at : ""} ${experiment.state} ${experiment.weight} ${experiment.periods.length}`;
+  if (seen !== parts.seen) { parts.seen = seen; load(parts); }
+}
+
+function arms(parts, look) {
+  if (!look) { keyed(parts.arms, [], r => r, null, null); return; }
+  const { stable, candidate } = look.arms, pair = (name, of) => ({ name, stable: of(stable), candidate: of(candidate) });
+  const lines = [
+    pair("이용자 (결과를 아는)", a => count(a.users)), pair("답", a => count(a.answers)),
+    pair("클릭률", a => percent(a.ctr)), pair("만족도", a => a.satisfaction === null ? "–" : `${a.satisfaction.toFixed(2)}점 (${count(a.raters)}명)`),
+    pair("주문률", a => percent(a.order_rate)), pair("오류율", a => percent(a.error_rate, 2)), pair("안전 차단", a => percent(a.unsafe_rate, 2)),
+    pair("답변 시간 중앙값 / 느린 5 %", a => `${seconds(a.latency_p50_s)} / ${seconds(a.latency_p95_s)}`),
+  ];
+  keyed(parts.arms, lines, l => l.name, () => row("name", "stable:n", "candidate:n"), (tr, line) => {
+    for (const cell of ["name", "stable", "candidate"]) say(tr.cells_[cell], line[cell]);
+  });
+}
+
+async function load(parts) {
+  try {
+    const series = await call("GET", `/admin/experiments/${encodeURIComponent(parts.id)}/looks?limit=300`);
+    parts.looks = series.looks;
+    parts.history = series.history;
+    plot(parts);
+  } catch {
+    parts.seen = "";  // asked again at the next snapshot
+  }
+}
+
+function plot(parts) {
+  const { scale, unit, name } = METRICS[parts.metric];
+  for (const tab of parts.tabs.children) mark(tab, "aria-pressed", String(tab.dataset.metric === parts.metric));
+  if (parts.rest.hidden) return;
+  const points = parts.looks.filter(l => l.bands[parts.metric]).map(l => {
+    const [estimate, low, high, users] = l.bands[parts.metric];
+    return { t: new Date(l.at) / 1000, estimate: estimate * scale, low: low * scale, high: high * scale, users };
+  });
+  const marks = parts.history.filter(h => WHATS[h.what]).map(h => ({
+    t: new Date(h.at) / 1000, decision: DECIDES.has(h.what),
+    text: DECIDES.has(h.what) || h.what === "pause" ? WHATS[h.what] : percent(h.weight, 0),
+  }));
+  band(parts.svg, points, marks, { label: v => `${signed(v, Math.abs(v) >= 10 || v === 0 ? 0 : 1)}` });
+  const last = points[points.length - 1];
+  const told = last ? `${name} 차이(도전자 − 지금) ${signed(last.estimate, 2)}${unit}, 구간 ${signed(last.low, 2)}~${signed(last.high, 2)}${unit}, ${count(last.users)}명. ${last.low > 0 ? "도전자가 낫습니다." : last.high < 0 ? "도전자가 못합니다." : "구간이 0을 품고 있어 아직 모릅니다."}` : `${name}: 아직 비교할 결과가 없어요.`;
+  say(parts.reading, told);
+  mark(parts.svg, "aria-label", told);
+}
+
+function detail(experiment) {
+  show(`실험 ${experiment.id}`, async () => {
+    const found = await call("GET", `/admin/experiments/${encodeURIComponent(experiment.id)}`);
+    const body = el("tbody");
+    for (const h of [...found.history].reverse()) {
+      const line = row("at:when", "what", "weight:n", "who", "why:long");
+      say(line.cells_.at, when(h.at));
+      say(line.cells_.what, WHATS[h.what] || h.what);
+      say(line.cells_.weight, percent(h.weight, 0));
+      say(line.cells_.who, h.who);
+      say(line.cells_.why, h.why);
+      body.append(line);
+    }
+    const state = el("span");
+    pill(state, ...(STATES[found.state] || [found.state, ""]));
+    const gain = found.offline_gain === null ? "재지 않음" : `${signed(found.offline_gain * 100)} %`;
+    return [
+      el("p", {}, state, ` ${layer(found.layer)} · ${found.stable} → ${found.candidate} · 미리 잰 향상 ${gain}`),
+      el("p", { text: `${VERDICTS[found.verdict.action] || found.verdict.action} — ${found.verdict.note}` }),
+      el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "있었던 일" }), el("thead", {}, el("tr", {}, ...["시각", "무엇", "비율", "누가", "까닭"].map(text => el("th", { scope: "col", text })))), body)),
+    ];
+  });
+}
