@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.problems import problem
+from deployments.access.refusals import refusal
 from naviyam.errors import OverloadedError
 
 
@@ -72,7 +72,6 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = problem(
-            413, "too_large", f"the body is above {self._max_bytes} bytes; send less"
-        )
+        detail = f"the body is above {self._max_bytes} bytes; send less"
+        response = refusal(scope["path"], 413, "too_large", detail)
         await response(scope, receive, send)

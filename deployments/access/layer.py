@@ -14,8 +14,7 @@ from deployments.access.desk import Denied, Desk, RateLimitedError, explain
 from deployments.access.headers import limit_headers, security_headers, whole_seconds
 from deployments.access.keyring import Caller, bearer_of
 from deployments.access.paths import Kind, kind_of
-from deployments.openai_errors import openai_error
-from deployments.problems import problem
+from deployments.access.refusals import refusal
 
 _DECISIONS = "limits"
 _CALLER = "caller"
@@ -114,8 +113,9 @@ def _limited(refused: Refused) -> Denied:
 
 
 def _refusal(path: str, denied: Denied) -> JSONResponse:
-    shape = openai_error if kind_of(path) is Kind.COMPLETIONS else problem
-    response = shape(denied.status, denied.code, denied.detail, retry_after_s=denied.retry_after_s)
+    response = refusal(
+        path, denied.status, denied.code, denied.detail, retry_after_s=denied.retry_after_s
+    )
     if denied.challenge:
         response.headers["WWW-Authenticate"] = denied.challenge
     return response
