@@ -56,6 +56,10 @@ def test_the_later_of_two_parents_wins_and_lists_are_replaced_whole(tmp_path: Pa
         ({"a": "- serving"}, "not list"),
         ({"a": "seed: 1\nseed: 2"}, "a.yaml:2: 'seed' stands in line 1"),
         ({"a": "extends: b.yaml", "b": "serving: {prot: 1}"}, r"b.yaml:1: unknown key"),
+        (
+            {"a": "rollout:\n  steps:\n    - {weight: 2, least_s: 1, least_users: 1}"},
+            r"a.yaml:2: rollout.steps.0.weight",
+        ),
     ],
 )
 def test_what_is_wrong_with_files_is_named(
