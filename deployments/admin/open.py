@@ -56,4 +56,4 @@ class Control:
     @property
     def runs(self) -> Runs:
         """Ray's jobs."""
-        return RayRuns(address=f"http://127.0.0.1:{self.settings.serving.dashboard_port}")
+        return RayRuns(address=self.settings.dashboard_url)

@@ -23,8 +23,10 @@ from naviyam.settings.answering import (
     Writing,
     WritingVariant,
 )
+from naviyam.settings.cluster import Cluster
 from naviyam.settings.control import (
     Admin,
+    JobPlace,
     Jobs,
     Monitoring,
     ResourceGate,
@@ -35,7 +37,7 @@ from naviyam.settings.control import (
 from naviyam.settings.learning import Evaluation, EventLog, Learning, Release, WritingEvaluation
 from naviyam.settings.places import MealCardRules, Paths, Places
 from naviyam.settings.section import Section
-from naviyam.settings.serving import Autoscale, LanguageModel, Safety, Serving
+from naviyam.settings.serving import Autoscale, EngineScale, LanguageModel, Safety, Serving
 from naviyam.settings.training import (
     Distributed,
     LoraStage,
@@ -49,10 +51,13 @@ ENV_PREFIX = "NAVIYAM__"
 __all__ = [
     "Admin",
     "Autoscale",
+    "Cluster",
     "Distributed",
+    "EngineScale",
     "Evaluation",
     "EventLog",
     "Funnel",
+    "JobPlace",
     "Jobs",
     "LanguageModel",
     "Layout",
@@ -89,6 +94,7 @@ class Settings(Section):
 
     profile: str = "local"
     seed: int = 7
+    cluster: Cluster = Cluster()
     paths: Paths = Paths()
     meal_card: MealCardRules = MealCardRules()
     places: Places = Places()
@@ -124,11 +130,32 @@ class Settings(Section):
             raise ValueError(
                 "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
             )
+        shortest = self.serving.ingress.graceful_shutdown_timeout_s
+        if shortest < self.serving.request_timeout_s:
+            raise ValueError(
+                f"serving.ingress.graceful_shutdown_timeout_s {shortest:g} is below serving.request_timeout_s: "
+                "answers would be cut off; raise the first"
+            )
+        if self.serving.llm.graceful_shutdown_timeout_s < self.writing.total_timeout_s:
+            raise ValueError(
+                "serving.llm.graceful_shutdown_timeout_s must not be below writing.total_timeout_s; raise the first"
+            )
         if self.llm.ngram_speculation and not self.llm.num_gpus and self.writing.temperature:
             raise ValueError(
                 "llm.ngram_speculation on a CPU needs writing.temperature 0 (vLLM draws nonsense tokens there)"
             )
         return self
+
+    @property
+    def dashboard_url(self) -> str:
+        """Ray's dashboard, Serve's and the jobs' REST interfaces with it."""
+        return self.cluster.dashboard_url or f"http://127.0.0.1:{self.serving.dashboard_port}"
+
+    @property
+    def service_url(self) -> str:
+        """Where the service answers."""
+        host = "127.0.0.1" if self.serving.host == "0.0.0.0" else self.serving.host
+        return self.cluster.service_url or f"http://{host}:{self.serving.port}"
 
     @classmethod
     def load(cls, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Self:

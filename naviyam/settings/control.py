@@ -15,6 +15,15 @@ class ResourceGate(Section):
     gpu: float = Field(0.90, gt=0, le=1)
 
 
+class JobPlace(Section):
+    """What the process of a job takes of a node. All zero, it runs on the head."""
+
+    num_cpus: float = Field(0.0, ge=0)
+    num_gpus: float = Field(0.0, ge=0)
+    resources: dict[str, float] = Field(default_factory=dict)
+    """Custom resources: only a node that offers them gets it."""
+
+
 class Jobs(Section):
     """The job controller (spec 4)."""
 
@@ -36,6 +45,9 @@ class Jobs(Section):
     """Time after its start at which a job without a deadline of its own is stopped."""
 
     keep_logs_days: float = Field(30.0, gt=0)
+    places: dict[str, JobPlace] = Field(default_factory=dict)
+    """Where jobs of a kind run, such as `{lora: {num_gpus: 1}}`; kinds that are not named run on the head. Workers of a
+    distributed training have their own share (`distributed`)."""
 
 
 class Schedule(Section):
