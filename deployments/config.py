@@ -31,17 +31,33 @@ def load_settings(args: AppArgs) -> Settings:
     return settings.model_copy(update={"paths": absolute})
 
 
-def deployment_options(scale: Autoscale) -> dict[str, Any]:
-    """Return Serve's options of one deployment: replicas, queues, shares of CPU and GPU."""
+def deployment_options(scale: Autoscale, *, num_gpus: float = 0.0) -> dict[str, Any]:
+    """Return Serve's options of one deployment: replicas, queues, place, health, shutdown.
+
+    Args:
+        scale: of the deployment.
+        num_gpus: what a replica reserves where `scale` says nothing.
+    """
+    actor = {"num_cpus": scale.num_cpus, "num_gpus": scale.num_gpus or num_gpus}
     return {
         "autoscaling_config": {
             "min_replicas": scale.min_replicas,
+            "initial_replicas": scale.initial_replicas,
             "max_replicas": scale.max_replicas,
             "target_ongoing_requests": scale.target_ongoing_requests,
             "upscale_delay_s": scale.upscale_delay_s,
             "downscale_delay_s": scale.downscale_delay_s,
+            "look_back_period_s": scale.look_back_s,
         },
         "max_ongoing_requests": scale.max_ongoing_requests,
         "max_queued_requests": scale.max_queued_requests,
-        "ray_actor_options": {"num_cpus": scale.num_cpus, "num_gpus": scale.num_gpus},
+        "health_check_period_s": scale.health_check_period_s,
+        "health_check_timeout_s": scale.health_check_timeout_s,
+        "graceful_shutdown_timeout_s": scale.graceful_shutdown_timeout_s,
+        "graceful_shutdown_wait_loop_s": scale.graceful_shutdown_wait_loop_s,
+        **({"max_replicas_per_node": n} if (n := scale.max_replicas_per_node) else {}),
+        "ray_actor_options": {
+            **actor,
+            **({"resources": dict(scale.resources)} if scale.resources else {}),
+        },
     }

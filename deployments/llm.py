@@ -14,10 +14,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ray import serve
-from ray.serve.config import AutoscalingConfig
 
 from cluster.registry.champion import reader
 from deployments.adapter_table import AdapterSpec, parse_adapters
+from deployments.config import deployment_options
 from deployments.follow import AdapterFollower
 from deployments.llm_metrics import LanguageModelMetrics
 from deployments.metrics import LANGUAGE_MODEL
@@ -141,20 +141,7 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
     deployment = serve.deployment(
         LLM,
         name="LLM",
-        autoscaling_config=AutoscalingConfig(
-            min_replicas=scale.min_replicas,
-            max_replicas=scale.max_replicas,
-            target_ongoing_requests=scale.target_ongoing_requests,
-            upscale_delay_s=scale.upscale_delay_s,
-            downscale_delay_s=scale.downscale_delay_s,
-        ),
-        max_ongoing_requests=scale.max_ongoing_requests,
-        max_queued_requests=scale.max_queued_requests,
-        health_check_period_s=5,
-        health_check_timeout_s=15,
-        graceful_shutdown_timeout_s=15,
-        graceful_shutdown_wait_loop_s=0.5,
-        ray_actor_options={"num_cpus": scale.num_cpus, "num_gpus": llm.num_gpus},
+        **deployment_options(scale, num_gpus=llm.num_gpus),
         user_config={"adapters": [asdict(a) for a in adapters]},
     )
     return deployment.bind(settings.model_dump(mode="json"))

@@ -243,6 +243,61 @@ def chaos(
         raise typer.Exit(1)
 
 
+@app.command()
+def autoscale(
+    ctx: typer.Context,
+    seconds: Annotated[float, typer.Option(min=10, max=600, help="How long the rush lasts.")] = 75,
+    clients: Annotated[int, typer.Option(min=1, max=200, help="Clients in the rush.")] = 24,
+    calm_clients: Annotated[int, typer.Option(min=1, max=50, help="Clients before and after.")] = 1,
+    max_nodes: Annotated[int, typer.Option(min=1, max=6, help="Most nodes with a GPU.")] = 3,
+    idle_timeout_s: Annotated[
+        float, typer.Option(min=5, help="Idle seconds after which a node goes.")
+    ] = 20,
+    seed: int = 7,
+) -> None:
+    """Let load rise and fall over Ray's autoscaler with fake nodes (GPUs are only counted), and count every request.
+
+    With a configuration that has a state of its own (configs/fleet.yaml). Exits 1 where a request failed, no node came, or
+    none went.
+    """
+    from cluster.cli.autoscale_bench import run
+
+    session: Session = ctx.obj
+    found, tables = run(
+        session,
+        seconds=seconds,
+        calm_clients=calm_clients,
+        clients=clients,
+        max_nodes=max_nodes,
+        idle_timeout_s=idle_timeout_s,
+        seed=seed,
+    )
+    session.answer(found, *tables)
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def nodes(
+    ctx: typer.Context,
+    count: Annotated[int, typer.Option(min=2, max=5, help="Nodes, the head among them.")] = 3,
+    clients: Annotated[int, typer.Option(min=1, max=100, help="Clients that keep asking.")] = 6,
+    seed: int = 7,
+) -> None:
+    """Kill -9 a node, add one and roll out a release while clients ask, on several Ray nodes of this machine.
+
+    With a configuration that has a state of its own (configs/nodes.yaml). Exits 1 where a request failed, asked a second time
+    at another node where the first was cut off, or where replicas did not come back.
+    """
+    from cluster.cli.nodes_bench import run
+
+    session: Session = ctx.obj
+    found, tables = run(session, nodes=count, clients=clients, seed=seed)
+    session.answer(found, *tables)
+    if not found["holds"]:
+        raise typer.Exit(1)
+
+
 def _figures_table(found: "dict[str, Figures]") -> Any:
     names = ["requests", "rps", "ok", "refused", "errors", "written_by_llm"]
     rows: list[list[object]] = [[n, *(getattr(f, n) for f in found.values())] for n in names]

@@ -1,4 +1,7 @@
-"""The running service over HTTP, as the verbs use it: JSON calls and `/chat` as a stream of events."""
+"""The running service over HTTP, as the verbs use it: JSON calls and `/chat` as a stream of events.
+
+A call that breaks off where a node or a replica dies is made a second time, where that does no harm.
+"""
 
 import json
 import time
@@ -9,6 +12,11 @@ from typing import Any
 import httpx
 
 from naviyam.errors import InputError, NaviyamError, NotFoundError
+
+_AGAIN_AFTER_S = 0.3
+_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+_CUT_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+_HARMLESS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class ServiceError(NaviyamError, RuntimeError):
@@ -58,20 +66,46 @@ class ServiceClient:
         try:
             response = self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from error
+            if not may_ask_again(error, method, body):
+                raise self._unreachable(error) from error
+            response = self._second(method, path, body)
         _check(response)
         answer: dict[str, Any] = response.json()
         return answer
 
     def chat(self, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the events of one streamed `/chat` answer as (name, data)."""
-        headers = {"Accept": "text/event-stream"}
+        """Yield the events of one streamed `/chat` answer as (name, data).
+
+        One that breaks off before its first event is asked a second time.
+        """
+        begun = False
         try:
-            with self._client.stream("POST", "/chat", json=body, headers=headers) as response:
-                if response.status_code != httpx.codes.OK:
-                    response.read()
-                    _check(response)
-                yield from parse_events(response.iter_lines())
+            for event in self._events(body):
+                begun = True
+                yield event
+        except httpx.HTTPError as error:
+            if begun or not isinstance(error, (*_NOTHING_SENT, *_CUT_OFF)):
+                raise self._unreachable(error) from error
+        else:
+            return
+        time.sleep(_AGAIN_AFTER_S)
+        try:
+            yield from self._events(body)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _events(self, body: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        headers = {"Accept": "text/event-stream"}
+        with self._client.stream("POST", "/chat", json=body, headers=headers) as response:
+            if response.status_code != httpx.codes.OK:
+                response.read()
+                _check(response)
+            yield from parse_events(response.iter_lines())
+
+    def _second(self, method: str, path: str, body: object) -> httpx.Response:
+        time.sleep(_AGAIN_AFTER_S)
+        try:
+            return self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
 
@@ -91,6 +125,14 @@ class ServiceClient:
             f"the service at {self._base_url} does not answer ({type(error).__name__}); "
             "start it with `naviyam up`"
         )
+
+
+def may_ask_again(error: httpx.HTTPError, method: str, body: object) -> bool:
+    """Return whether a second try cannot do twice what the first did: nothing was sent, or it may be done twice."""
+    if isinstance(error, _NOTHING_SENT):
+        return True
+    keyed = isinstance(body, dict) and bool(body.get("idempotency_key"))
+    return isinstance(error, _CUT_OFF) and (method.upper() in _HARMLESS or keyed)
 
 
 def observe(answer: Answer, name: str, data: dict[str, Any], elapsed_s: float) -> None:

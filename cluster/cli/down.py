@@ -1,4 +1,4 @@
-"""`naviyam down`: stop what `naviyam up` started, and nothing else."""
+"""`naviyam down`: stop what `naviyam up` started, and nothing else: on a cluster of others the application alone."""
 
 import typer
 
@@ -7,8 +7,10 @@ from cluster.cli.session import Session
 
 def down(ctx: typer.Context) -> None:
     """Stop the application and the Ray that `naviyam up` started."""
+    from cluster.cli.join import leave
+
     session: Session = ctx.obj
-    result = stop(session)
+    result = leave(session) if session.settings.cluster.address else stop(session)
     session.answer(result, "stopped" if result["stopped"] else "nothing was running")
 
 

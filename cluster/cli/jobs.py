@@ -139,11 +139,12 @@ def open_store(session: Session) -> "Store":
 
 
 def open_runs(session: Session) -> "Runs | None":
-    """Return Ray's jobs, None where no head runs from this state folder."""
+    """Return Ray's jobs, None where no head runs from this state folder and none is joined."""
     from cluster.ray_io.head import find_head
     from cluster.ray_io.runs import RayRuns
 
-    return RayRuns(address=session.dashboard_url) if find_head(session.settings) else None
+    there = session.settings.cluster.address or find_head(session.settings)
+    return RayRuns(address=session.dashboard_url) if there else None
 
 
 def _row(job: dict[str, Any]) -> tuple[object, ...]:

@@ -59,12 +59,12 @@ class Session:
     @property
     def base_url(self) -> str:
         """Where the service listens."""
-        return f"http://{self.settings.serving.host}:{self.settings.serving.port}"
+        return self.settings.service_url
 
     @property
     def dashboard_url(self) -> str:
         """Where Ray's dashboard listens, Serve's REST interface with it."""
-        return f"http://127.0.0.1:{self.settings.serving.dashboard_port}"
+        return self.settings.dashboard_url
 
     @property
     def credentials(self) -> dict[str, str]:

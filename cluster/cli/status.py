@@ -16,17 +16,18 @@ def status(ctx: typer.Context) -> None:
     from naviyam.errors import NaviyamError
 
     session: Session = ctx.obj
-    head = find_head(session.settings)
-    if head is None:
+    joined = session.settings.cluster.address
+    head = None if joined else find_head(session.settings)
+    if head is None and not joined:
         session.answer({"running": False}, "not running; start it with `naviyam up`")
         raise typer.Exit(1)
-    if not is_whole(head):
+    if head is not None and not is_whole(head):
         session.answer(
             {"running": False, "killed": True},
             "Ray's head was killed; `naviyam up` starts again on its tables",
         )
         raise typer.Exit(1)
-    application = serve.look(f"http://127.0.0.1:{head.dashboard_port}")
+    application = serve.look(session.dashboard_url)
     parts: dict[str, object] = {}
     with ServiceClient(session.base_url, credentials=session.credentials, timeout_s=5) as client:
         for name, path in (("ready", "/readyz"), ("versions", "/version")):
@@ -43,7 +44,7 @@ def status(ctx: typer.Context) -> None:
             for d in application.deployments
         ],
         "url": session.base_url,
-        "logs": str(head.logs),
+        "logs": str(head.logs) if head is not None else "on the nodes of the cluster",
         **parts,
         "control": control_state(session),
     }

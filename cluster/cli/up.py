@@ -1,4 +1,4 @@
-"""`naviyam up`: Ray and the application on this machine."""
+"""`naviyam up`: Ray and the application on this machine, or the application on a cluster that runs (`cluster.address`)."""
 
 import os
 import time
@@ -23,9 +23,17 @@ def up(
     keep: Annotated[bool, typer.Option(help="Leave Ray running when the start fails.")] = False,
     timeout_s: Annotated[float, typer.Option(help="How long the start may take.")] = 300,
 ) -> None:
-    """Start Ray and the application; bootstrap first where something is missing. Idempotent."""
+    """Start Ray and the application; bootstrap first where something is missing. Idempotent.
+
+    With cluster.address it deploys onto that cluster and starts no Ray.
+    """
+    from cluster.cli.join import join
+
     session: Session = ctx.obj
-    result = start(session, shops=shops, wait=wait, keep=keep, timeout_s=timeout_s)
+    if session.settings.cluster.address:
+        result = join(session, shops=shops, wait=wait, timeout_s=timeout_s)
+    else:
+        result = start(session, shops=shops, wait=wait, keep=keep, timeout_s=timeout_s)
     session.answer(
         result,
         f"Chat page   {session.base_url}/",
@@ -93,6 +101,7 @@ def start(
 
 
 def _deploy(session: Session, head: "Head", *, wait: bool, timeout_s: float) -> str:
+    from cluster.cli.ready import wait_ready
     from cluster.database import open_engine
     from cluster.ray_io import serve
     from cluster.ray_io.head import marked_processes
@@ -127,42 +136,13 @@ def start_controller(session: Session, head: "Head") -> None:
         ProgramError: it did not start.
     """
     from cluster.programs import run_module
-    from cluster.ray_io.head import MARK, ray_environment
+    from cluster.ray_io.environment import ray_environment
+    from cluster.ray_io.head import MARK
 
     config = ["--config", str(session.config_path)] if session.config_path else []
     environ = {**os.environ, **ray_environment(session.settings), MARK: head.mark}
     run_module("cluster.ray_io.controller", config, say=lambda line: None, environ=environ)
     session.say("controller: up")
-
-
-def wait_ready(session: Session, *, timeout_s: float) -> None:
-    """Wait until `/readyz` says that every part is ready.
-
-    Raises:
-        NaviyamError: it does not within `timeout_s`; the message names what is missing.
-    """
-    import httpx
-
-    from cluster.cli.client import ServiceError
-
-    deadline = time.monotonic() + timeout_s
-    last = ""
-    while True:
-        try:
-            response = httpx.get(f"{session.base_url}/readyz", timeout=5, trust_env=False)
-            if response.is_success:
-                return
-            line = response.text[:300]
-        except httpx.HTTPError as error:
-            line = type(error).__name__
-        if line != last:
-            session.say(f"waiting for /readyz: {line}")
-            last = line
-        if time.monotonic() > deadline:
-            raise ServiceError(
-                f"{session.base_url}/readyz is not ready after {timeout_s:.0f} s: {last}"
-            )
-        time.sleep(0.5)
 
 
 def _show_replica_logs(session: Session, head: "Head") -> None:

@@ -19,6 +19,7 @@ import ray
 
 from cluster.jobs.sql_store import SqlStore
 from cluster.parts import Parts
+from cluster.placement import controller_place
 from cluster.ray_io.head import HeadError, find_head
 from cluster.ray_io.parts import Surroundings, make_parts
 from naviyam.clock import SystemClock
@@ -84,8 +85,7 @@ class Controller:
             root=self._root,
             store=store,
             clock=self._clock,
-            dashboard_url=self._dashboard_url
-            or f"http://127.0.0.1:{self._settings.serving.dashboard_port}",
+            dashboard_url=self._dashboard_url or self._settings.dashboard_url,
         )
         beaten_s = float("-inf")
 
@@ -107,22 +107,26 @@ class Controller:
 def start(settings: Settings, config: Path | None, root: Path, *, address: str = "") -> int:
     """Start the actor on the running head, or find it; return its process id. Idempotent.
 
+    It is restarted where it may run (`cluster.placement`): with SQLite on the head only.
+
     Args:
         settings: of the installation.
         config: settings file that it and its programs read.
         root: folder in which programs run.
-        address: of another cluster's GCS, or `auto`; "" is the head of `naviyam up`.
+        address: of another cluster's GCS, or `auto`; "" is `cluster.address`, else the head of `naviyam up`.
 
     Raises:
         HeadError: no head runs here, or the actor does not answer.
     """
+    address = address or settings.cluster.address
     head = None if address else find_head(settings)
     if head is None and not address:
         raise HeadError("no Ray runs from this state folder; start it with `naviyam up`")
     joined = ray.init(
         address=head.gcs if head else address, namespace=NAMESPACE, log_to_driver=False
     )
-    dashboard_url = f"http://{joined.dashboard_url}" if address else ""
+    seen = f"http://{joined.dashboard_url}" if address else ""
+    dashboard_url = settings.cluster.dashboard_url or seen
     # Pickled by the module's name, so that a restart imports what is installed then.
     from cluster.ray_io.controller import Controller as Named  # noqa: PLC0415
 
@@ -136,6 +140,7 @@ def start(settings: Settings, config: Path | None, root: Path, *, address: str =
             max_task_retries=3,
             get_if_exists=True,
             num_cpus=0,
+            resources=dict(controller_place(settings)),
             max_concurrency=4,
         )
         .remote(str(config.resolve()) if config else "", str(root), dashboard_url)
@@ -145,6 +150,20 @@ def start(settings: Settings, config: Path | None, root: Path, *, address: str =
     return pid
 
 
+def stop(settings: Settings) -> bool:
+    """End the actor on the cluster of `cluster.address`; return whether there was one. Idempotent."""
+    ray.init(address=settings.cluster.address, namespace=NAMESPACE, log_to_driver=False)
+    try:
+        actor = ray.get_actor(ACTOR, namespace=NAMESPACE)
+    except ValueError:
+        return False
+    else:
+        ray.kill(actor, no_restart=True)
+        return True
+    finally:
+        ray.shutdown()
+
+
 def main() -> int:
     """Parse the command line and start it."""
     parser = argparse.ArgumentParser(
@@ -152,9 +171,13 @@ def main() -> int:
     )
     parser.add_argument("--config", type=Path, default=None, help="YAML file; defaults without")
     parser.add_argument("--address", default="", help="GCS of a cluster, or auto; default: `up`'s")
+    parser.add_argument("--stop", action="store_true", help="end it on cluster.address instead")
     arguments = parser.parse_args()
     try:
         settings = Settings.load(arguments.config)
+        if arguments.stop:
+            sys.stdout.write(json.dumps({"controller": ACTOR, "stopped": stop(settings)}) + "\n")
+            return 0
         pid = start(settings, arguments.config, Path.cwd(), address=arguments.address)
     except (NaviyamError, ray.exceptions.RayError) as e:
         sys.stderr.write(f"error: {e}\n")

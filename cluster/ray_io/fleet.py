@@ -37,11 +37,10 @@ class ServeFleet:
     @classmethod
     def of(cls, settings: Settings) -> "ServeFleet":
         """Return the fleet of the service that these settings start."""
-        serving = settings.serving
         return cls(
             settings=settings,
-            dashboard_url=f"http://127.0.0.1:{serving.dashboard_port}",
-            base_url=f"http://{serving.host}:{serving.port}",
+            dashboard_url=settings.dashboard_url,
+            base_url=settings.service_url,
         )
 
     def revision(self) -> int | None:

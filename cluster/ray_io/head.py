@@ -13,11 +13,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from cluster.ray_io.environment import free_port, ray_environment, tables_folder
 from naviyam.errors import ConflictError, NaviyamError
 from naviyam.settings import Settings
 
@@ -27,9 +28,6 @@ _SOCKET_LIMIT = 107
 """Bytes in the path of a Unix socket."""
 
 _PORT_FREE_S = 15.0
-_REPLICA_FROM, _REPLICA_PORTS, _REPLICA_RANGES = 20_000, 50, 240
-"""Stretches of ports below 32,000, from which the kernel gives none away by itself."""
-
 _OBJECT_STORE_BYTES = 256 * 2**20
 _LEAST_LOGICAL_CPUS = 4
 """Ray's CPUs are only a count. Light deployments mostly wait, so two cores may carry more than two of them."""
@@ -71,11 +69,25 @@ def find_head(settings: Settings) -> Head | None:
     return head if marked_processes(head.mark) else None
 
 
-def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: float = 180) -> Head:
+def start_head(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    gcs_port: int = 0,
+    arguments: Sequence[str] = (),
+    timeout_s: float = 180,
+) -> Head:
     """Start a head bounded to this machine and wait until its dashboard listens.
 
     What an earlier head that was killed kept (jobs, detached actors, the Serve application) comes back with it: Ray's
     tables lie in RocksDB below the state until `stop_head` ends a head in order.
+
+    Args:
+        settings: of the installation.
+        environ: for Ray's processes.
+        gcs_port: of the tables; 0 is any free port.
+        arguments: more of them for `ray start`; the last of two that are alike holds.
+        timeout_s: how long it may take.
 
     Raises:
         ConflictError: a port is taken by something else.
@@ -93,16 +105,17 @@ def start_head(settings: Settings, environ: Mapping[str, str], *, timeout_s: flo
     log = state / "ray.log"
     mark = secrets.token_hex(8)
     temp_dir = _temp_dir(state)
-    gcs_port = _free_port()
+    gcs_port = gcs_port or free_port()
     command = [
         *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
         *("--node-ip-address", "127.0.0.1", "--port", str(gcs_port)),
-        *("--ray-client-server-port", str(_free_port()), "--include-dashboard", "true"),
-        *("--dashboard-agent-listen-port", str(_free_port())),
+        *("--ray-client-server-port", str(free_port()), "--include-dashboard", "true"),
+        *("--dashboard-agent-listen-port", str(free_port())),
         *("--dashboard-host", "127.0.0.1", "--dashboard-port", str(serving.dashboard_port)),
         *("--temp-dir", str(temp_dir), "--object-store-memory", str(_OBJECT_STORE_BYTES)),
         *("--num-cpus", str(max(os.cpu_count() or 1, _LEAST_LOGICAL_CPUS))),
         *("--disable-usage-stats", "--log-color", "false"),
+        *arguments,
     ]
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -181,12 +194,17 @@ def stop_head(settings: Settings, head: Head, *, timeout_s: float = 20) -> int:
 def forget_head(settings: Settings) -> None:
     """Remove the record and the tables of a head that does not run: the next one begins anew. Idempotent."""
     _record(settings).unlink(missing_ok=True)
-    shutil.rmtree(_tables(settings), ignore_errors=True)
+    shutil.rmtree(tables_folder(settings), ignore_errors=True)
 
 
 def marked_processes(mark: str) -> list[int]:
     """Return the ids of the live processes that carry `mark` in their environment."""
-    wanted = f"{MARK}={mark}".encode()
+    return processes_with(MARK, mark)
+
+
+def processes_with(name: str, value: str) -> list[int]:
+    """Return the ids of the live processes in whose environment a variable has this value."""
+    wanted = f"{name}={value}".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -209,44 +227,6 @@ def tail(path: Path, *, lines: int = 15) -> str:
         return ""
 
 
-def ray_environment(settings: Settings) -> dict[str, str]:
-    """Return what every process of the cluster must see before it starts, and one that joins it too."""
-    return {
-        "RAY_SERVE_ENABLE_HA_PROXY": "1",
-        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_AUTH_MODE": "disabled",
-        # On a busy machine the tables answer later than after the 5 s of the default.
-        "RAY_gcs_rpc_server_connect_timeout_s": "30",
-        "RAY_gcs_storage": "rocksdb",
-        "RAY_gcs_storage_path": str(_tables(settings)),
-        # Off, Ray keeps to the loopback address (127.0.0.1 as a node's address would be replaced by an outer one).
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-        # On a busy machine the proxy takes longer than the 5 s after which Serve kills it.
-        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
-        # Ten rounds a second by default, which is a twentieth of a core that the language model could use.
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-        # With one ingress replica nothing is gained by waiting for a balancer to forget it.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
-        # Replicas listen in this range: where two clusters shared it, one's proxy sent requests to the other's replicas.
-        "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(_first_replica_port(settings)),
-        "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(
-            _first_replica_port(settings) + _REPLICA_PORTS
-        ),
-        # Fixed by default, so that a second cluster's proxy on this machine would not start.
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(_free_port()),
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(_free_port()),
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        # Replicas start in folders of their own: relative ones of the settings would lead nowhere.
-        **{
-            f"NAVIYAM__PATHS__{name.upper()}": str(getattr(settings.paths, name).resolve())
-            for name in type(settings.paths).model_fields
-        },
-    }
-
-
 def _temp_dir(state: Path) -> Path:
     """Return Ray's folder below the state, or below /tmp where socket paths would become too long."""
     folder = state / "ray"
@@ -254,11 +234,6 @@ def _temp_dir(state: Path) -> Path:
         folder = Path("/tmp") / f"naviyam-{blake2b(str(state).encode(), digest_size=5).hexdigest()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
-
-
-def _tables(settings: Settings) -> Path:
-    """Return where Ray's tables lie: jobs, detached actors, Serve's goal state."""
-    return settings.paths.state.resolve() / "gcs"
 
 
 def _record(settings: Settings) -> Path:
@@ -271,12 +246,6 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _first_replica_port(settings: Settings) -> int:
-    """Return where the replicas' ports begin: a stretch of its own for each serving port, as far as hashes differ."""
-    digest = blake2b(str(settings.serving.port).encode(), digest_size=4).digest()
-    return _REPLICA_FROM + int.from_bytes(digest) % _REPLICA_RANGES * _REPLICA_PORTS
-
-
 def _free_within(port: int, timeout_s: float) -> bool:
     """Wait until nobody listens: what was just killed may hold its port for a moment longer."""
     deadline = time.monotonic() + timeout_s
@@ -285,13 +254,6 @@ def _free_within(port: int, timeout_s: float) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

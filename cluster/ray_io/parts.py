@@ -40,7 +40,7 @@ def make_parts(around: Surroundings) -> Sequence[Part]:
         JobController(
             settings=around.settings,
             store=around.store,
-            runs=RayRuns(address=around.dashboard_url),
+            runs=RayRuns(address=around.dashboard_url, places=around.settings.jobs.places),
             load=LoadProbe(address=around.dashboard_url),
             clock=around.clock,
             root=around.root,

@@ -5,7 +5,7 @@ Submission is not idempotent in Ray (a known id is an HTTP 500), so it is looked
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,22 @@ import httpx
 
 from cluster.jobs.runs import ClusterError
 from cluster.jobs.types import Run, RunState
+from naviyam.settings import JobPlace
 
 _ROUTE = "/api/jobs/"
 _SUBMISSION = "SUBMISSION"
+_ON_HEAD = JobPlace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayRuns:
-    """Submissions of the Ray cluster behind `address` (its dashboard), such as `http://127.0.0.1:8265`."""
+    """Submissions of the Ray cluster behind `address` (its dashboard), such as `http://127.0.0.1:8265`.
+
+    `places` says for kinds of jobs what they take of a node; Ray then chooses one that has it, else the head.
+    """
 
     address: str
+    places: Mapping[str, JobPlace] = field(default_factory=dict)
     timeout_s: float = 10.0
     submit_timeout_s: float = 60.0
     """Ray answers when its agent has the job, which takes seconds on a busy machine."""
@@ -45,12 +51,15 @@ class RayRuns:
     ) -> None:
         if submission in self.look():
             return
+        place = self.places.get(metadata.get("kind", ""), _ON_HEAD)
         body = {
             "entrypoint": f"cd {shlex.quote(str(root))} && exec {shlex.join(command)}",
             "submission_id": submission,
             "runtime_env": {"env_vars": dict(environ)},
             "metadata": dict(metadata),
-            "entrypoint_num_cpus": 0,
+            "entrypoint_num_cpus": place.num_cpus,
+            **({"entrypoint_num_gpus": place.num_gpus} if place.num_gpus else {}),
+            **({"entrypoint_resources": dict(place.resources)} if place.resources else {}),
         }
         self._call("POST", "", json=body, timeout=self.submit_timeout_s)
 

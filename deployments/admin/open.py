@@ -71,9 +71,9 @@ class Control:
     @property
     def runs(self) -> Runs:
         """Ray's jobs."""
-        return RayRuns(address=self.dashboard_url)
+        return RayRuns(address=self.settings.dashboard_url)
 
     @functools.cached_property
     def scraper(self) -> Scraper:
         """What all replicas count."""
-        return RayScraper(dashboard_url=self.dashboard_url, clock=self.clock)
+        return RayScraper(dashboard_url=self.settings.dashboard_url, clock=self.clock)

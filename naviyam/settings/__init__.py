@@ -23,8 +23,10 @@ from naviyam.settings.answering import (
     Writing,
     WritingVariant,
 )
+from naviyam.settings.cluster import Cluster
 from naviyam.settings.control import (
     Admin,
+    JobPlace,
     Jobs,
     Monitoring,
     ResourceGate,
@@ -36,7 +38,7 @@ from naviyam.settings.keys import suggestion
 from naviyam.settings.learning import Evaluation, EventLog, Learning, Release, WritingEvaluation
 from naviyam.settings.places import MealCardRules, Paths, Places
 from naviyam.settings.section import Section
-from naviyam.settings.serving import Autoscale, LanguageModel, Safety, Serving
+from naviyam.settings.serving import Autoscale, EngineScale, LanguageModel, Safety, Serving
 from naviyam.settings.sources import Sources, read_sources
 from naviyam.settings.training import (
     Distributed,
@@ -50,11 +52,14 @@ __all__ = [
     "Access",
     "Admin",
     "Autoscale",
+    "Cluster",
     "Completions",
     "Distributed",
+    "EngineScale",
     "Evaluation",
     "EventLog",
     "Funnel",
+    "JobPlace",
     "Jobs",
     "LanguageModel",
     "Layout",
@@ -96,6 +101,7 @@ class Settings(Section):
     seed: int = 7
     """Of everything that is drawn at random and should be the same again."""
 
+    cluster: Cluster = Cluster()
     paths: Paths = Paths()
     meal_card: MealCardRules = MealCardRules()
     places: Places = Places()
@@ -134,15 +140,34 @@ class Settings(Section):
             wrong.append(
                 "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
             )
+        shortest = self.serving.ingress.graceful_shutdown_timeout_s
+        if shortest < self.serving.request_timeout_s:
+            wrong.append(
+                f"serving.ingress.graceful_shutdown_timeout_s {shortest:g} is below serving.request_timeout_s: "
+                "answers would be cut off; raise the first"
+            )
+        if self.serving.llm.graceful_shutdown_timeout_s < self.writing.total_timeout_s:
+            wrong.append(
+                "serving.llm.graceful_shutdown_timeout_s must not be below writing.total_timeout_s; raise the first"
+            )
         if self.llm.ngram_speculation and not self.llm.num_gpus and self.writing.temperature:
             wrong.append(
                 "llm.ngram_speculation on a CPU needs writing.temperature 0 (vLLM draws nonsense tokens there)"
             )
-        if self.serving.llm.num_gpus:
-            wrong.append("serving.llm.num_gpus is not read; set llm.num_gpus")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    @property
+    def dashboard_url(self) -> str:
+        """Ray's dashboard, Serve's and the jobs' REST interfaces with it."""
+        return self.cluster.dashboard_url or f"http://127.0.0.1:{self.serving.dashboard_port}"
+
+    @property
+    def service_url(self) -> str:
+        """Where the service answers."""
+        host = "127.0.0.1" if self.serving.host == "0.0.0.0" else self.serving.host
+        return self.cluster.service_url or f"http://{host}:{self.serving.port}"
 
     @classmethod
     def load(cls, path: Path | None = None, *, environ: Mapping[str, str] | None = None) -> Self:

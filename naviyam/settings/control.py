@@ -20,6 +20,19 @@ class ResourceGate(Section):
     """Share of the GPUs."""
 
 
+class JobPlace(Section):
+    """What the process of a job takes of a node. All zero, it runs on the head."""
+
+    num_cpus: float = Field(0.0, ge=0)
+    """CPUs."""
+
+    num_gpus: float = Field(0.0, ge=0)
+    """GPUs, or a share of one."""
+
+    resources: dict[str, float] = Field(default_factory=dict)
+    """Custom resources: only a node that offers them gets it."""
+
+
 class Jobs(Section):
     """The job controller (spec 4)."""
 
@@ -50,6 +63,10 @@ class Jobs(Section):
 
     keep_logs_days: float = Field(30.0, gt=0)
     """After which a job's log is removed."""
+
+    places: dict[str, JobPlace] = Field(default_factory=dict)
+    """Where jobs of a kind run, such as `{lora: {num_gpus: 1}}`; kinds that are not named run on the head. Workers of a
+    distributed training have their own share (`distributed`)."""
 
 
 class Schedule(Section):

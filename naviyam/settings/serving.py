@@ -1,8 +1,8 @@
 """The service: HTTP, the engine, what is safe."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from naviyam.settings.section import Section
 
@@ -70,34 +70,83 @@ class LanguageModel(Section):
 
 
 class Autoscale(Section):
-    """Replicas of one deployment."""
+    """Replicas of one deployment: how many, where, and what one of them takes."""
 
-    min_replicas: int = 1
+    min_replicas: int = Field(1, ge=1)
     """Replicas that are always there."""
 
-    max_replicas: int = 1
+    initial_replicas: int | None = Field(None, ge=1)
+    """How many a new deployment begins with; without it `min_replicas`."""
+
+    max_replicas: int = Field(1, ge=1)
     """Replicas at most."""
 
-    target_ongoing_requests: int = 16
-    """Requests at once that a replica should have; more bring another replica."""
+    target_ongoing_requests: float = Field(16, gt=0)
+    """Requests at once that one replica should have; more of them call for more replicas."""
 
-    max_ongoing_requests: int = 128
+    max_ongoing_requests: int = Field(128, ge=1)
     """Requests that one replica works on at once."""
 
     max_queued_requests: int = 256
     """Requests that wait for a replica in each caller; the next one is refused."""
 
-    upscale_delay_s: float = 5.0
+    upscale_delay_s: float = Field(5.0, ge=0)
     """How long the load must be high before a replica is added."""
 
-    downscale_delay_s: float = 60.0
+    downscale_delay_s: float = Field(60.0, ge=0)
     """How long the load must be low before one is taken away."""
 
-    num_cpus: float = 0.5
+    look_back_s: float = Field(30.0, gt=0)
+    """Requests at once are a mean over so long."""
+
+    num_cpus: float = Field(0.5, ge=0)
     """CPUs that a replica holds in Ray's books."""
 
     num_gpus: float = Field(0.0, ge=0)
-    """Share of a GPU that a replica holds, for the encoder and the index there; the engine's own is `llm.num_gpus`."""
+    """Share of a GPU that a replica reserves; it may be below 1."""
+
+    resources: dict[str, float] = Field(default_factory=dict)
+    """Custom resources that a replica takes: only nodes that offer them get one."""
+
+    max_replicas_per_node: int = Field(0, ge=0, le=100)
+    """1 keeps replicas on different nodes; 0 sets no limit. More replicas than nodes then wait for nodes."""
+
+    health_check_period_s: float = Field(10.0, gt=0)
+    """How often a replica is asked whether it is well."""
+
+    health_check_timeout_s: float = Field(30.0, gt=0)
+    """Silence after which it counts as ill."""
+
+    graceful_shutdown_timeout_s: float = Field(20.0, gt=0)
+    """How long a replica that has to go may finish what it has begun."""
+
+    graceful_shutdown_wait_loop_s: float = Field(1.0, gt=0)
+    """How often a replica that has to go looks whether it is done."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        first = self.min_replicas if self.initial_replicas is None else self.initial_replicas
+        if not self.min_replicas <= first <= self.max_replicas:
+            raise ValueError(
+                f"min_replicas {self.min_replicas}, initial_replicas {first} and max_replicas "
+                f"{self.max_replicas} must not fall; raise max_replicas"
+            )
+        if self.target_ongoing_requests > self.max_ongoing_requests:
+            raise ValueError(
+                f"target_ongoing_requests {self.target_ongoing_requests:g} is above max_ongoing_requests "
+                f"{self.max_ongoing_requests}: it would never be reached; lower the first"
+            )
+        return self
+
+
+class EngineScale(Autoscale):
+    """Of the language model: a stuck engine is found soon, and its queue is short."""
+
+    max_queued_requests: int = 32
+    health_check_period_s: float = Field(5.0, gt=0)
+    health_check_timeout_s: float = Field(15.0, gt=0)
+    graceful_shutdown_timeout_s: float = Field(15.0, gt=0)
+    graceful_shutdown_wait_loop_s: float = Field(0.5, gt=0)
 
 
 class Serving(Section):
@@ -118,8 +167,9 @@ class Serving(Section):
     ingress: Autoscale = Autoscale()
     retriever: Autoscale = Autoscale()
     ranker: Autoscale = Autoscale()
-    llm: Autoscale = Autoscale(max_queued_requests=32)
-    """`max_ongoing_requests` must exceed `llm.max_num_seqs` + `llm.max_queued`: the engine refuses first."""
+    llm: EngineScale = EngineScale()
+    """`max_ongoing_requests` must exceed `llm.max_num_seqs` + `llm.max_queued`: the engine refuses first.
+    `num_gpus` here reserves; whether the engine computes on a GPU is `llm.num_gpus`, which is reserved where this says nothing."""
 
     max_message_chars: int = 500
     """Longest message."""

@@ -16,6 +16,7 @@ from cluster.jobs.folders import JobFolder
 from cluster.jobs.sql_store import SqlStore
 from cluster.jobs.types import JobSpec
 from cluster.ray_io import head as heads
+from cluster.ray_io.environment import ray_environment
 from cluster.ray_io.runs import RayRuns
 from naviyam.clock import SystemClock
 from naviyam.settings import Settings
@@ -61,7 +62,7 @@ class Cluster:
         self.head = heads.start_head(self.settings, self.environ, timeout_s=240)
         environ = {
             **self.environ,
-            **heads.ray_environment(self.settings),
+            **ray_environment(self.settings),
             heads.MARK: self.head.mark,
         }
         done = subprocess.run(

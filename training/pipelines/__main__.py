@@ -55,7 +55,7 @@ def _runner(settings: Settings, *, jobs: bool) -> Runner:
         return LocalRunner(say=_say)
     from cluster.ray_io.jobs import JobRunner
 
-    return JobRunner(address=f"http://127.0.0.1:{settings.serving.dashboard_port}", say=_say)
+    return JobRunner(address=settings.dashboard_url, say=_say)
 
 
 def _planted(text: str) -> tuple[str, Path]:

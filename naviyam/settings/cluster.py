@@ -1,0 +1,40 @@
+"""Which Ray cluster an installation runs on, and what its nodes share."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from naviyam.settings.section import Section
+
+
+class Cluster(Section):
+    """Where Ray is. By default `naviyam up` starts one on this machine; with `address` it only deploys onto one that runs."""
+
+    address: str = ""
+    """GCS of a running cluster of which this machine is a node: `auto`, or host:port. "" starts a head here."""
+
+    dashboard_url: str = ""
+    """Such as `http://head:8265`. "" is this machine and `serving.dashboard_port`: right on the head."""
+
+    service_url: str = ""
+    """Where commands reach the service. "" is `serving.host` and `serving.port`."""
+
+    shared_state: bool = False
+    """True where `paths.state` is one folder on every machine (NFS, EFS, FSx): replicas read catalogue, index, models
+    and the traffic table there, and write events. Needed as soon as the cluster has more machines than one."""
+
+    controller_resources: dict[str, float] = Field(default_factory=dict)
+    """Custom resources of the nodes that may run the controller, so that it comes back on one of them. Needs PostgreSQL,
+    `dashboard_url` and `service_url`: without them it stays on the head."""
+
+    drain_s: float = Field(2.0, ge=0)
+    """How long an ingress replica that has to go stays reachable, until every balancer has forgotten it: with several
+    nodes 10 s are safe."""
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        for name in ("dashboard_url", "service_url"):
+            url = getattr(self, name)
+            if url and not url.startswith(("http://", "https://")):
+                raise ValueError(f"cluster.{name} is {url!r}; write it with http:// or https://")
+        return self
