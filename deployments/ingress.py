@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
+from cluster.telemetry.request import request_id
 from deployments import problems
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
+from deployments.observed import ObservedApp
 from deployments.pipeline import ChatService
 from deployments.protocol import (
     ChatRequest,
@@ -38,8 +40,11 @@ class ClientGoneError(Exception):
     """The caller hung up; its work was cancelled."""
 
 
-def create_app(service: ChatService) -> FastAPI:
-    """Return the application; its lifespan watches for new versions and traffic and closes the service at the end."""
+def create_app(service: ChatService, *, echoes: bool = True) -> FastAPI:
+    """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
+
+    `echoes`: see `Observer`.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,8 +57,12 @@ def create_app(service: ChatService) -> FastAPI:
                 await watching
             service.close()
 
-    app = FastAPI(
-        title="나비얌", version=package_version("naviyam"), lifespan=lifespan, redoc_url=None
+    app = ObservedApp(
+        service.observer(echoes=echoes),
+        title="나비얌",
+        version=package_version("naviyam"),
+        lifespan=lifespan,
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit, max_bytes=service.settings.serving.max_body_bytes)
     problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
@@ -196,7 +205,10 @@ async def _server_sent(
         async for event in events:
             yield server_sent_event(event)
     except Exception:
-        yield _frame("error", {"code": "internal", "detail": "지금은 답하기 어려워요."})
+        yield _frame(
+            "error",
+            {"code": "internal", "detail": "지금은 답하기 어려워요.", "request_id": request_id()},
+        )
         raise
     finally:
         await events.aclose()

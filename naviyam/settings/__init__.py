@@ -36,6 +36,7 @@ from naviyam.settings.learning import Evaluation, EventLog, Learning, Release, W
 from naviyam.settings.places import MealCardRules, Paths, Places
 from naviyam.settings.section import Section
 from naviyam.settings.serving import Autoscale, LanguageModel, Safety, Serving
+from naviyam.settings.telemetry import Telemetry
 from naviyam.settings.training import (
     Distributed,
     LoraStage,
@@ -78,6 +79,7 @@ __all__ = [
     "Section",
     "Serving",
     "Settings",
+    "Telemetry",
     "Writing",
     "WritingEvaluation",
     "WritingVariant",
@@ -112,6 +114,7 @@ class Settings(Section):
     schedule: Schedule = Schedule()
     rollout: Rollout = Rollout()
     monitoring: Monitoring = Monitoring()
+    telemetry: Telemetry = Telemetry()
     admin: Admin = Admin()
 
     @model_validator(mode="after")
