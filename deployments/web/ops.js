@@ -1,11 +1,11 @@
 /* The operations page: the key, the stream of snapshots, and which part of a snapshot goes where. */
 
-import { $, count, el, keyed, mark, percent, rate, say, seconds, time } from "/ops/dom.js";
-import { identify } from "/ops/act.js";
-import { lines, readable, stacked } from "/ops/draw.js";
-import { experiments, redraw } from "/ops/experiments.js";
-import { Stream } from "/ops/stream.js";
-import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "/ops/tables.js";
+import { $, count, el, keyed, mark, percent, rate, say, seconds, time } from "./dom.js";
+import { identify } from "./act.js";
+import { lines, readable, stacked } from "./draw.js";
+import { experiments, redraw } from "./experiments.js";
+import { Stream } from "./stream.js";
+import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "./tables.js";
 
 const KEY = "naviyam-ops-key", NAME = "naviyam-ops-name";
 const OUTCOMES = { timeout: "시간 초과", updating: "교체 중", unavailable: "부품 없음", internal: "내부 오류" };

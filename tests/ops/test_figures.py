@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cluster.monitoring.scrapes import Scrape, page_of
+from cluster.telemetry.catalogue import LLM_WAITING
+from cluster.telemetry.instruments import MemoryMeter
 from deployments.admin.live.figures import FiguresPart, queues
 from deployments.admin.live.own import OwnScraper
 from deployments.admin.live.recent import past_of
-from deployments.metrics import LLM_WAITING, MemoryMeter, ServiceMetrics
+from deployments.metrics import ServiceMetrics
 from naviyam.clock import FakeClock
 from naviyam.errors import NaviyamError
 from naviyam.feedback.store import EventStore

@@ -8,8 +8,7 @@ from typing import Any
 
 from cluster.monitoring.scrapes import Increase, Scrape, increase, together
 from cluster.ray_io.scrape import Scraper
-from deployments.admin.live.recent import Past
-from deployments.metrics import (
+from cluster.telemetry.catalogue import (
     ANSWER_SECONDS,
     ANSWERS,
     DEGRADED,
@@ -21,8 +20,9 @@ from deployments.metrics import (
     REFUSED,
     STAGE_SECONDS,
     VERSION_INFO,
-    Instrument,
 )
+from cluster.telemetry.instruments import Instrument
+from deployments.admin.live.recent import Past
 from naviyam.clock import Clock
 
 _ANSWERED = frozenset(("ok", "degraded"))
