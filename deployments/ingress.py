@@ -17,7 +17,6 @@ from deployments.access.layer import admit_user
 from deployments.admin.open import Control
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
-from deployments.ops_pages import ops_pages
 from deployments.pages import page_router
 from deployments.pipeline import ChatService
 from deployments.protocol import (
@@ -76,7 +75,6 @@ def create_app(
     _operation_routes(app, service)
     app.include_router(admin_router(service.settings, keyring=desk.keyring, control=control))
     app.include_router(page_router())
-    app.include_router(ops_pages())
     return app
 
 

@@ -1,6 +1,6 @@
 /* Charts as SVG: stacked areas, lines with gaps, an interval over time. Colours are the style sheet's. */
 
-import { minute } from "/ops/dom.js";
+import { minute } from "./ops-dom.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const EDGE = { left: 46, right: 12, top: 10, bottom: 22 };

@@ -1,8 +1,8 @@
 /* Experiments: arms, the interval over time with zero and what was decided, the verdict and its reasons, and what may be done. */
 
-import { $, ago, count, el, keyed, mark, percent, pill, row, say, seconds, signed, span, when } from "/ops/dom.js";
-import { askFor, call, show, who } from "/ops/act.js";
-import { band } from "/ops/draw.js";
+import { $, ago, count, el, keyed, mark, percent, pill, row, say, seconds, signed, span, when } from "./ops-dom.js";
+import { askFor, call, show, who } from "./ops-act.js";
+import { band } from "./ops-draw.js";
 
 const LAYERS = { adapter: "말투 모델", ranker: "순위 모델", retriever: "찾기", prompt: "글쓰기 방식" };
 const STATES = { running: ["진행 중", "ok"], paused: ["일시 정지", "warn"], promoting: ["승격하는 중", "ok"], rolling_back: ["되돌리는 중", "bad"], promoted: ["승격됨", "ok"], rolled_back: ["되돌려짐", "bad"], aborted: ["중단됨", ""], inconclusive: ["결론 없음", ""] };

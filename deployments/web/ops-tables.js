@@ -1,8 +1,8 @@
 /* Tables of the board: deployments, stages, models, jobs, schedule, alerts, audit. Each is patched in place from a snapshot. */
 
-import { $, ago, count, el, keyed, mark, number, pill, row, say, seconds, span, two, when } from "/ops/dom.js";
-import { askFor, call, show, who } from "/ops/act.js";
-import { layer } from "/ops/experiments.js";
+import { $, ago, count, el, keyed, mark, number, pill, row, say, seconds, span, two, when } from "./ops-dom.js";
+import { askFor, call, show, who } from "./ops-act.js";
+import { layer } from "./ops-experiments.js";
 
 const DEPLOYMENTS = { HEALTHY: ["건강함", "ok"], UPDATING: ["바꾸는 중", "warn"], UPSCALING: ["늘리는 중", "warn"], DOWNSCALING: ["줄이는 중", "warn"], UNHEALTHY: ["아픔", "bad"], DEPLOY_FAILED: ["배포 실패", "bad"] };
 const REPLICAS = { RUNNING: "동작", STARTING: "시작", UPDATING: "갱신", STOPPING: "종료", RECOVERING: "복구", PENDING_MIGRATION: "이동" };

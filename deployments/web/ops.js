@@ -1,11 +1,11 @@
 /* The operations page: the key, the stream of snapshots, and which part of a snapshot goes where. */
 
-import { $, count, el, keyed, mark, percent, rate, say, seconds, time } from "/ops/dom.js";
-import { identify } from "/ops/act.js";
-import { lines, readable, stacked } from "/ops/draw.js";
-import { experiments, redraw } from "/ops/experiments.js";
-import { Stream } from "/ops/stream.js";
-import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "/ops/tables.js";
+import { $, count, el, keyed, mark, percent, rate, say, seconds, time } from "./ops-dom.js";
+import { identify } from "./ops-act.js";
+import { lines, readable, stacked } from "./ops-draw.js";
+import { experiments, redraw } from "./ops-experiments.js";
+import { Stream } from "./ops-stream.js";
+import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "./ops-tables.js";
 
 const KEY = "naviyam-ops-key", NAME = "naviyam-ops-name";
 const OUTCOMES = { timeout: "시간 초과", updating: "교체 중", unavailable: "부품 없음", internal: "내부 오류" };
@@ -110,7 +110,7 @@ function enter(key, name) {
     },
     refused: status => {
       state("off", "연결 안 됨");
-      gate(status === 403 ? "이 열쇠로는 들어갈 수 없어요. 빠진 글자가 없는지 보고 다시 넣어 주세요." : "열쇠가 있어야 들어갈 수 있어요.");
+      gate(status === 403 ? "이 열쇠는 운영자의 열쇠가 아니에요. 운영자 열쇠를 넣어 주세요." : "이 열쇠로는 들어갈 수 없어요. 빠진 글자가 없는지 보고 다시 넣어 주세요.");
     },
   });
   stream.start();
