@@ -6,7 +6,6 @@ import { band } from "./ops-draw.js";
 
 const LAYERS = { adapter: "말투 모델", ranker: "순위 모델", retriever: "찾기", prompt: "글쓰기 방식" };
 const STATES = { running: ["진행 중", "ok"], paused: ["일시 정지", "warn"], promoting: ["승격하는 중", "ok"], rolling_back: ["되돌리는 중", "bad"], promoted: ["승격됨", "ok"], rolled_back: ["되돌려짐", "bad"], aborted: ["중단됨", ""], inconclusive: ["결론 없음", ""] };
-const VERDICTS = { advance: "다음 단계로", promote: "승격", hold: "유지", roll_back: "되돌림", pause: "일시 정지", inconclusive: "결론 없음" };
 const WHATS = { start: "시작", weight: "비율", step: "단계", pause: "정지", resume: "재개", promote: "승격", roll_back: "되돌림", abort: "중단", expire: "결론 없음" };
 const DECIDES = new Set(["promote", "roll_back", "abort", "expire"]);
 const METRICS = { ctr: { name: "클릭률", scale: 100, unit: "%p" }, satisfaction: { name: "만족도", scale: 1, unit: "점" }, order_rate: { name: "주문률", scale: 100, unit: "%p" } };
@@ -105,7 +104,7 @@ function details(parts, experiment) {
   });
   const look = experiment.look;
   mark(parts.verdict, "class", `verdict ${look ? look.verdict.action : ""}`);
-  say(parts.note, look ? `${VERDICTS[look.verdict.action] || look.verdict.action} — ${look.verdict.note}` : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
+  say(parts.note, look ? look.verdict.note : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
   keyed(parts.reasons, (look ? look.verdict.reasons : []).map((text, index) => ({ text, index })), r => r.index, () => el("li", { lang: "en" }), (node, reason) => say(node, reason.text));
   arms(parts, look);
   say(parts.looked, look ? `제어기가 ${ago(look.at)}에 봤어요 · 결과를 기다리는 이용자 ${count(look.waiting)}명` : "");
@@ -175,7 +174,7 @@ function detail(experiment) {
     const gain = found.offline_gain === null ? "재지 않음" : `${signed(found.offline_gain * 100)} %`;
     return [
       el("p", {}, state, ` ${layer(found.layer)} · ${found.stable} → ${found.candidate} · 미리 잰 향상 ${gain}`),
-      el("p", { text: `${VERDICTS[found.verdict.action] || found.verdict.action} — ${found.verdict.note}` }),
+      el("p", { text: found.verdict.note }),
       el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "있었던 일" }), el("thead", {}, el("tr", {}, ...["시각", "무엇", "비율", "누가", "까닭"].map(text => el("th", { scope: "col", text })))), body)),
     ];
   });
