@@ -134,7 +134,7 @@ $("leave").addEventListener("click", () => { state("off"); gate("열쇠를 지�
 $("again").addEventListener("click", () => stream?.now());
 document.addEventListener("visibilitychange", () => {
   if (!stream) return;
-  if (document.hidden) stream.stop();
+  if (document.hidden) { stream.stop(); state("opening"); }
   else stream.start();
 });
 let resized = null;

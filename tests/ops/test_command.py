@@ -19,6 +19,10 @@ def test_the_command_lists_what_was_done_and_by_whom(tmp_path, monkeypatch, caps
     audit.end(number, outcome="done", at=at, after={"weight": 0.25})
     assert run(["audit", "--json"]) == 0
     entry = json.loads(capsys.readouterr().out)["entries"][0]
-    assert (entry["said_by"], entry["after"], entry["outcome"]) == ("민수", {"weight": 0.25}, "done")
+    assert (entry["said_by"], entry["after"], entry["outcome"]) == (
+        "민수",
+        {"weight": 0.25},
+        "done",
+    )
     assert run(["audit"]) == 0
     assert "weight 0.25" in " ".join(capsys.readouterr().out.split())

@@ -114,6 +114,10 @@ def test_a_rollback_wants_its_name_typed(page, world):
     assert "답이 이상해서" in world.part.rollouts.registry.get("nlg", held.candidate).refused
     until(page, lambda: "되돌려짐" in card(page, "adapter").inner_text())
     until(page, lambda: "experiment.rollback" in page.locator("#audit-rows").inner_text())
+    card(page, "adapter").get_by_role("button", name="자세히").click()
+    until(page, lambda: "되돌림" in (page.locator("#sheet svg").text_content() or ""))
+    assert page.locator("#sheet .axis-zero").count() == 1
+    assert "구간" in page.locator("#sheet svg").get_attribute("aria-label")
 
 
 def test_the_schedule_is_paused_and_a_job_cancelled(page, world):
