@@ -56,7 +56,7 @@ export function stages(found) {
 }
 
 export function models(value) {
-  keyed($("model-rows"), Object.entries(value), ([name]) => name, () => row("name", "champion", "challenger", "metrics:clip", "acts"), (tr, [name, m]) => {
+  keyed($("model-rows"), Object.entries(value), ([name]) => name, () => row("name", "champion:version", "challenger:version", "metrics:clip", "acts"), (tr, [name, m]) => {
     const c = tr.cells_, of = version => m.versions.find(v => v.version === version), champion = of(m.champion), challenger = of(m.challenger);
     two(c.name, MODELS[name] || name, `${m.count}개 버전`);
     two(c.champion, m.champion || "–", champion ? when(champion.created_at) : "");
