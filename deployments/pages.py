@@ -30,14 +30,14 @@ ASSETS: Mapping[str, str] = {
     "/web/turn.js": "turn.js",
     "/web/words.js": "words.js",
     "/ops": "ops.html",
-    "/ops/ops.css": "ops.css",
-    "/ops/ops.js": "ops.js",
-    "/ops/stream.js": "ops-stream.js",
-    "/ops/draw.js": "ops-draw.js",
-    "/ops/dom.js": "ops-dom.js",
-    "/ops/act.js": "ops-act.js",
-    "/ops/experiments.js": "ops-experiments.js",
-    "/ops/tables.js": "ops-tables.js",
+    "/web/ops.css": "ops.css",
+    "/web/ops.js": "ops.js",
+    "/web/ops-act.js": "ops-act.js",
+    "/web/ops-dom.js": "ops-dom.js",
+    "/web/ops-draw.js": "ops-draw.js",
+    "/web/ops-experiments.js": "ops-experiments.js",
+    "/web/ops-stream.js": "ops-stream.js",
+    "/web/ops-tables.js": "ops-tables.js",
 }
 """Route -> file below `FOLDER`. HTML names its files relative to itself, so that a prefix before the routes does no harm."""
 

@@ -65,3 +65,14 @@ def phone(_chromium):
     context.set_default_timeout(_CHROMIUM_TIMEOUT_MS)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def desktop(_chromium):
+    """A page of an operator's screen in Korean, with a browser profile of its own."""
+    context = _chromium.new_context(
+        viewport={"width": 1280, "height": 900}, locale="ko-KR", timezone_id="Asia/Seoul"
+    )
+    context.set_default_timeout(_CHROMIUM_TIMEOUT_MS)
+    yield context.new_page()
+    context.close()

@@ -1,6 +1,6 @@
 /* What an operator does: asked for with a reason, typed where it is dangerous, sent once, answered in words. */
 
-import { $, el } from "./dom.js";
+import { $, el } from "./ops-dom.js";
 
 let key = "", name = "";
 export function identify(newKey, newName) { key = newKey; name = newName; }

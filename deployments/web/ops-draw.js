@@ -1,6 +1,6 @@
 /* Charts as SVG: stacked areas, lines with gaps, an interval over time. Colours are the style sheet's. */
 
-import { minute } from "./dom.js";
+import { minute } from "./ops-dom.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const EDGE = { left: 46, right: 12, top: 10, bottom: 22 };
@@ -149,14 +149,15 @@ export function band(svg, looks, marks, { label }) {
   put(svg, "path", { class: "line l-estimate", d: path(looks.map(l => [at.x(l.t), at.y(between(l.estimate))])) });
   const last = looks[looks.length - 1];
   put(svg, "circle", { class: "dot", cx: at.x(last.t), cy: at.y(between(last.estimate)), r: 3.5 });
-  let edge = -Infinity;
+  let edge = -Infinity, level = 0;
   for (const each of marks) {
     if (each.t < from) continue;
     const x = at.x(each.t), right = x > size.width - 90;
     put(svg, "line", { class: "mark", x1: x, x2: x, y1: EDGE.top, y2: size.height - EDGE.bottom });
     if (each.decision) put(svg, "circle", { class: "d-decision", cx: x, cy: at.y(between(last.estimate)), r: 5 });
-    if (x - edge < 62 && !each.decision) continue;
-    put(svg, "text", { class: "mark-text", x: x + (right ? -4 : 4), y: EDGE.top + (each.decision ? 22 : 9), "text-anchor": right ? "end" : "start" }, each.text);
+    level = x - edge < 62 ? level + 1 : 0;
     edge = x;
+    if (level > 3 && !each.decision) continue;
+    put(svg, "text", { class: "mark-text", x: x + (right ? -4 : 4), y: EDGE.top + 9 + 14 * Math.min(level, 4), "text-anchor": right ? "end" : "start" }, each.text);
   }
 }

@@ -1,13 +1,13 @@
 /* Experiments: arms, the interval over time with zero and what was decided, the verdict and its reasons, and what may be done. */
 
-import { $, ago, count, el, keyed, mark, percent, pill, row, say, seconds, signed, span, when } from "./dom.js";
-import { askFor, call, show, who } from "./act.js";
-import { band } from "./draw.js";
+import { $, ago, count, el, keyed, mark, percent, pill, row, say, seconds, signed, span, when } from "./ops-dom.js";
+import { askFor, call, show, who } from "./ops-act.js";
+import { band } from "./ops-draw.js";
 
 const LAYERS = { adapter: "말투 모델", ranker: "순위 모델", retriever: "찾기", prompt: "글쓰기 방식" };
 const STATES = { running: ["진행 중", "ok"], paused: ["일시 정지", "warn"], promoting: ["승격하는 중", "ok"], rolling_back: ["되돌리는 중", "bad"], promoted: ["승격됨", "ok"], rolled_back: ["되돌려짐", "bad"], aborted: ["중단됨", ""], inconclusive: ["결론 없음", ""] };
-const VERDICTS = { advance: "다음 단계로", promote: "승격", hold: "유지", roll_back: "되돌림", pause: "일시 정지", inconclusive: "결론 없음" };
 const WHATS = { start: "시작", weight: "비율", step: "단계", pause: "정지", resume: "재개", promote: "승격", roll_back: "되돌림", abort: "중단", expire: "결론 없음" };
+const LINES = { ...WHATS, hold: "지켜봄", done: "다 옮김" };
 const DECIDES = new Set(["promote", "roll_back", "abort", "expire"]);
 const METRICS = { ctr: { name: "클릭률", scale: 100, unit: "%p" }, satisfaction: { name: "만족도", scale: 1, unit: "점" }, order_rate: { name: "주문률", scale: 100, unit: "%p" } };
 const ACTS = {
@@ -22,6 +22,7 @@ const ACTIONS = {
   rollback: { name: "되돌리기", text: "도전자를 거두고, 앞으로 쓰지 못하게 해요. 2초 안에 모든 복제본에 닿아요.", danger: true, said: "되돌렸어요." },
   abort: { name: "중단", text: "결론 없이 끝내요. 도전자는 나중에 다시 시험할 수 있어요.", danger: true, said: "중단했어요." },
 };
+const GUARDS = { errors: "오류", unsafe: "안전 차단", "slow answers": "느린 답" };
 const shown = new Map();
 
 export const layer = name => LAYERS[name] || name;
@@ -47,15 +48,14 @@ function make(experiment) {
   parts.note = el("p");
   parts.reasons = el("ul");
   parts.verdict = el("div", { class: "verdict" }, parts.note, parts.reasons);
+  parts.guards = el("p", { class: "guards" });
   parts.arms = el("tbody");
   parts.looked = el("small");
   parts.tabs = el("div", { class: "tabs", role: "group", "aria-label": "지표" }, ...Object.entries(METRICS).map(([metric, { name }]) =>
     el("button", { class: "small", type: "button", text: name, "data-metric": metric, on: { click: () => { parts.metric = metric; plot(parts); } } })));
-  parts.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  parts.svg.setAttribute("class", "chart tall");
-  parts.svg.setAttribute("role", "img");
+  parts.svg = chart();
   parts.reading = el("p", { class: "soft" });
-  const table = el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "두 쪽의 결과" }), el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "지표" }), el("th", { scope: "col", class: "n", text: "지금 버전" }), el("th", { scope: "col", class: "n", text: "도전자" }))), parts.arms), parts.looked);
+  const table = el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "두 쪽의 결과" }), el("thead", {}, el("tr", {}, el("th", { scope: "col", text: "지표" }), el("th", { scope: "col", class: "n", text: "지금 버전" }), el("th", { scope: "col", class: "n", text: "도전자" }))), parts.arms), parts.guards, parts.looked);
   parts.rest.append(parts.steps, parts.verdict, el("div", { class: "body" }, table, el("figure", {}, parts.tabs, parts.svg, parts.reading)));
   card.append(el("div", { class: "head" }, parts.state, parts.title, parts.weight, parts.about, parts.buttons), parts.rest);
   card.parts = parts;
@@ -105,9 +105,13 @@ function details(parts, experiment) {
   });
   const look = experiment.look;
   mark(parts.verdict, "class", `verdict ${look ? look.verdict.action : ""}`);
-  say(parts.note, look ? `${VERDICTS[look.verdict.action] || look.verdict.action} — ${look.verdict.note}` : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
+  say(parts.note, look ? look.verdict.note : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
   keyed(parts.reasons, (look ? look.verdict.reasons : []).map((text, index) => ({ text, index })), r => r.index, () => el("li", { lang: "en" }), (node, reason) => say(node, reason.text));
   arms(parts, look);
+  keyed(parts.guards, look ? look.guardrails : [], g => g.name, () => el("span"), (node, g) => {
+    mark(node, "class", `pill ${g.breached ? "bad" : g.events / Math.max(1, g.units) > g.limit ? "warn" : "ok"}`);
+    say(node, `${GUARDS[g.name] || g.name} ${percent(g.share)} / 한도 ${percent(g.limit)}`);
+  });
   say(parts.looked, look ? `제어기가 ${ago(look.at)}에 봤어요 · 결과를 기다리는 이용자 ${count(look.waiting)}명` : "");
   const seen = `${look ? look.at : ""} ${experiment.state} ${experiment.weight} ${experiment.periods.length}`;
   if (seen !== parts.seen) { parts.seen = seen; load(parts); }
@@ -139,44 +143,57 @@ async function load(parts) {
 }
 
 function plot(parts) {
-  const { scale, unit, name } = METRICS[parts.metric];
   for (const tab of parts.tabs.children) mark(tab, "aria-pressed", String(tab.dataset.metric === parts.metric));
-  if (parts.rest.hidden) return;
-  const points = parts.looks.filter(l => l.bands[parts.metric]).map(l => {
-    const [estimate, low, high, users] = l.bands[parts.metric];
+  if (!parts.rest.hidden) say(parts.reading, draw(parts.svg, parts, parts.metric));
+}
+
+/* Draws the interval of a metric with what was done, and returns it in words. */
+function draw(svg, { looks, history }, metric) {
+  const { scale, unit, name } = METRICS[metric];
+  const points = looks.filter(l => l.bands[metric]).map(l => {
+    const [estimate, low, high, users] = l.bands[metric];
     return { t: new Date(l.at) / 1000, estimate: estimate * scale, low: low * scale, high: high * scale, users };
   });
-  const marks = parts.history.filter(h => WHATS[h.what]).map(h => ({
+  const marks = history.filter(h => WHATS[h.what]).map(h => ({
     t: new Date(h.at) / 1000, decision: DECIDES.has(h.what),
     text: DECIDES.has(h.what) || h.what === "pause" ? WHATS[h.what] : percent(h.weight, 0),
   }));
-  band(parts.svg, points, marks, { label: v => `${signed(v, Math.abs(v) >= 10 || v === 0 ? 0 : 1)}` });
+  band(svg, points, marks, { label: v => `${signed(v, Math.abs(v) >= 10 || v === 0 ? 0 : 1)}` });
   const last = points[points.length - 1];
-  const told = last ? `${name} 차이(도전자 − 지금) ${signed(last.estimate, 2)}${unit}, 구간 ${signed(last.low, 2)}~${signed(last.high, 2)}${unit}, ${count(last.users)}명. ${last.low > 0 ? "도전자가 낫습니다." : last.high < 0 ? "도전자가 못합니다." : "구간이 0을 품고 있어 아직 모릅니다."}` : `${name}: 아직 비교할 결과가 없어요.`;
-  say(parts.reading, told);
-  mark(parts.svg, "aria-label", told);
+  const told = last ? `${name} 차이(도전자 − 지금) ${signed(last.estimate, 2)}${unit}, 구간 ${signed(last.low, 2)} ~ ${signed(last.high, 2)}${unit}, ${count(last.users)}명. ${last.low > 0 ? "도전자가 더 나아요." : last.high < 0 ? "도전자가 더 못해요." : "구간이 0을 품고 있어 아직 몰라요."}` : `${name}: 아직 비교할 결과가 없어요.`;
+  mark(svg, "aria-label", told);
+  return told;
 }
 
 function detail(experiment) {
   show(`실험 ${experiment.id}`, async () => {
-    const found = await call("GET", `/admin/experiments/${encodeURIComponent(experiment.id)}`);
+    const series = await call("GET", `/admin/experiments/${encodeURIComponent(experiment.id)}/looks?limit=600`);
     const body = el("tbody");
-    for (const h of [...found.history].reverse()) {
-      const line = row("at:when", "what", "weight:n", "who", "why:long");
+    for (const h of [...series.history].reverse()) {
+      const line = row("at:when", "what", "weight:n", "who:clip", "why:long");
       say(line.cells_.at, when(h.at));
-      say(line.cells_.what, WHATS[h.what] || h.what);
+      say(line.cells_.what, LINES[h.what] || h.what);
       say(line.cells_.weight, percent(h.weight, 0));
       say(line.cells_.who, h.who);
       say(line.cells_.why, h.why);
       body.append(line);
     }
-    const state = el("span");
-    pill(state, ...(STATES[found.state] || [found.state, ""]));
-    const gain = found.offline_gain === null ? "재지 않음" : `${signed(found.offline_gain * 100)} %`;
+    const state = el("span"), svg = chart(), reading = el("p", { class: "soft" });
+    pill(state, ...(STATES[experiment.state] || [experiment.state, ""]));
+    const gain = experiment.offline_gain === null ? "재지 않음" : `${signed(experiment.offline_gain * 100)} %`;
+    requestAnimationFrame(() => say(reading, draw(svg, series, experiment.layer === "adapter" ? "satisfaction" : "ctr")));
     return [
-      el("p", {}, state, ` ${layer(found.layer)} · ${found.stable} → ${found.candidate} · 미리 잰 향상 ${gain}`),
-      el("p", { text: `${VERDICTS[found.verdict.action] || found.verdict.action} — ${found.verdict.note}` }),
+      el("p", {}, state, ` ${layer(experiment.layer)} · ${experiment.stable} → ${experiment.candidate} · 미리 잰 향상 ${gain}`),
+      el("p", { text: experiment.look ? experiment.look.verdict.note : "제어기가 아직 보지 않았어요." }),
+      svg, reading,
       el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "있었던 일" }), el("thead", {}, el("tr", {}, ...["시각", "무엇", "비율", "누가", "까닭"].map(text => el("th", { scope: "col", text })))), body)),
     ];
   });
+}
+
+function chart() {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "chart tall");
+  svg.setAttribute("role", "img");
+  return svg;
 }

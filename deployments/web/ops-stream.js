@@ -4,7 +4,7 @@ const WAITS_S = [1, 2, 4, 8, 15];
 const LEAST_SILENCE_S = 12;
 
 export class Stream {
-  /* told: {event(name, data), state(name, text), refused(status, detail)} */
+  /* told: {event(name, data), state(name, why, next), refused(status, detail)} */
   constructor(path, key, told) {
     this.path = path; this.key = key; this.told = told;
     this.tries = 0; this.everyS = 5; this.running = false; this.timer = null; this.controller = null;
@@ -18,8 +18,8 @@ export class Stream {
 
   async open() {
     const controller = this.controller = new AbortController();
-    if (this.tries) this.told.state("cut", "끊김 · 다시 연결하는 중");
-    else this.told.state("opening", "연결하는 중");
+    if (this.tries) this.told.state("cut", "", "다시 연결하는 중");
+    else this.told.state("opening");
     let bye = false, why = "";
     try {
       this.watch(controller);
@@ -56,7 +56,7 @@ export class Stream {
         const told = JSON.parse(data[1]);
         if (told.every_s) this.everyS = told.every_s;
         this.tries = 0;
-        this.told.state("live", "실시간");
+        this.told.state("live");
         this.told.event(name[1], told);
       }
     }
@@ -74,7 +74,7 @@ export class Stream {
     const tick = () => {
       if (!this.running) return;
       if (left <= 0) { this.open(); return; }
-      this.told.state("cut", `끊김 · ${left}초 뒤 다시 연결`, why);
+      this.told.state("cut", why, `${left}초 뒤 다시 연결`);
       left -= 1;
       this.timer = setTimeout(tick, 1000);
     };

@@ -1,8 +1,8 @@
 /* Tables of the board: deployments, stages, models, jobs, schedule, alerts, audit. Each is patched in place from a snapshot. */
 
-import { $, ago, count, el, keyed, mark, number, pill, row, say, seconds, span, two, when } from "./dom.js";
-import { askFor, call, show, who } from "./act.js";
-import { layer } from "./experiments.js";
+import { $, ago, count, el, keyed, mark, number, pill, row, say, seconds, span, two, when } from "./ops-dom.js";
+import { askFor, call, show, who } from "./ops-act.js";
+import { layer } from "./ops-experiments.js";
 
 const DEPLOYMENTS = { HEALTHY: ["건강함", "ok"], UPDATING: ["바꾸는 중", "warn"], UPSCALING: ["늘리는 중", "warn"], DOWNSCALING: ["줄이는 중", "warn"], UNHEALTHY: ["아픔", "bad"], DEPLOY_FAILED: ["배포 실패", "bad"] };
 const REPLICAS = { RUNNING: "동작", STARTING: "시작", UPDATING: "갱신", STOPPING: "종료", RECOVERING: "복구", PENDING_MIGRATION: "이동" };
@@ -13,6 +13,10 @@ const JOBS = { queued: ["대기", ""], starting: ["시작", "warn"], running: ["
 const KINDS = { learn: "배우기", housekeeping: "정리", datasets: "자료 만들기", lora: "말투 학습", ranker: "순위 학습", nlu: "이해 학습", tune: "조율", foreign: "다른 작업" };
 const RULES = { error_rate: "오류율", click_through: "클릭률", satisfaction: "만족도", input_drift: "묻는 내용", feature_drift: "모델 입력", log_unreadable: "기록 읽기" };
 const OUTCOMES = { done: ["됨", "ok"], refused: ["거절", "warn"], failed: ["실패", "bad"], begun: ["끝을 모름", "bad"] };
+const DONE = {
+  "experiment.start": "실험 시작", "experiment.weight": "실험 비율", "experiment.promote": "실험 승격", "experiment.rollback": "실험 되돌리기", "experiment.abort": "실험 중단", "experiment.pause": "실험 일시 정지", "experiment.resume": "실험 다시 시작",
+  "model.promote": "모델 바로 쓰기", "model.rollback": "모델 되돌리기", "schedule.pause": "일정 멈추기", "schedule.resume": "일정 다시 켜기", "schedule.run-now": "일정 지금 하기", "job.submit": "작업 내기", "job.cancel": "작업 취소", "alert.acknowledge": "알림 확인",
+};
 const ENDED = new Set(["succeeded", "failed", "cancelled"]);
 
 const button = (text, run, danger) => el("button", { class: danger ? "small danger" : "small", type: "button", text, on: { click: run } });
@@ -52,7 +56,7 @@ export function stages(found) {
 }
 
 export function models(value) {
-  keyed($("model-rows"), Object.entries(value), ([name]) => name, () => row("name", "champion", "challenger", "metrics:clip", "acts"), (tr, [name, m]) => {
+  keyed($("model-rows"), Object.entries(value), ([name]) => name, () => row("name", "champion:version", "challenger:version", "metrics:clip", "acts"), (tr, [name, m]) => {
     const c = tr.cells_, of = version => m.versions.find(v => v.version === version), champion = of(m.champion), challenger = of(m.challenger);
     two(c.name, MODELS[name] || name, `${m.count}개 버전`);
     two(c.champion, m.champion || "–", champion ? when(champion.created_at) : "");
@@ -113,6 +117,7 @@ function plain(caption, columns, lines) {
 export function jobs(value) {
   const c = value.controller, ill = Object.entries(c.parts || {}).filter(([, p]) => p.errors_in_row > 0).map(([name, p]) => `${name}: ${p.last_error}`);
   say($("controller"), c.alive ? ill.length ? `제어기 고장 — ${ill.join("; ")}` : "제어기 동작 중" : `제어기가 멈췄어요${c.at ? ` (${ago(c.at)} 마지막)` : ""} — naviyam up`);
+  mark($("controller"), "class", !c.alive || ill.length ? "bad" : "");
   keyed($("job-rows"), value.jobs, j => j.id, () => row("id", "state", "attempt:n", "who", "at:when", "why:clip", "acts"), (tr, j) => {
     const cells = tr.cells_, [state, kind] = JOBS[j.state] || [j.state, ""];
     two(cells.id, KINDS[j.kind] || j.kind, j.id);
@@ -174,7 +179,7 @@ export function alerts(value) {
   const open = value.alerts.filter(a => !a.cleared_at), banner = $("banner");
   banner.hidden = !open.length;
   mark(banner, "class", open.some(a => a.level === "alarm") ? "banner" : "banner warn");
-  keyed(banner, open, a => a.alert_id, () => el("p"), (node, a) => say(node, `${RULES[a.rule] || a.rule}: ${a.korean} (${ago(a.raised_at)}부터${a.population === "simulated" ? ", 흉내 이용자" : ""})`));
+  keyed(banner, open, a => a.alert_id, () => el("p"), (node, a) => say(node, `${RULES[a.rule] || a.rule}: ${a.korean} (${when(a.raised_at)}부터${a.population === "simulated" ? ", 흉내 이용자" : ""})`));
   keyed($("alert-rows"), value.alerts, a => a.alert_id, () => row("level", "what", "meaning:long", "since:when", "acts"), (tr, a) => {
     const c = tr.cells_;
     pill(c.level, a.cleared_at ? "풀림" : a.level === "alarm" ? "경보" : "주의", a.cleared_at ? "" : a.level === "alarm" ? "bad" : "warn");
@@ -195,11 +200,11 @@ async function acknowledge(alert) {
 }
 
 export function audit(value) {
-  keyed($("audit-rows"), value.entries, e => e.number, () => row("at:when", "who", "what", "changed:clip", "why:clip", "outcome"), (tr, e) => {
+  keyed($("audit-rows"), value.entries, e => e.number, () => row("at:when", "who", "what:clip", "changed:clip", "why:clip", "outcome"), (tr, e) => {
     const c = tr.cells_;
     say(c.at, when(e.at));
     two(c.who, e.said_by || e.who, e.said_by ? e.who : "");
-    two(c.what, e.what, e.target);
+    two(c.what, DONE[e.what] || e.what, `${e.what} ${e.target}`);
     say(c.changed, changes(e.before, e.after));
     say(c.why, e.why);
     pill(c.outcome, ...(OUTCOMES[e.outcome] || [e.outcome, ""]), e.words);

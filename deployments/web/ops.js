@@ -1,14 +1,15 @@
 /* The operations page: the key, the stream of snapshots, and which part of a snapshot goes where. */
 
-import { $, count, el, keyed, mark, percent, rate, say, seconds, time } from "./dom.js";
-import { identify } from "./act.js";
-import { lines, readable, stacked } from "./draw.js";
-import { experiments, redraw } from "./experiments.js";
-import { Stream } from "./stream.js";
-import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "./tables.js";
+import { $, count, el, keyed, mark, number, percent, rate, say, seconds, time } from "./ops-dom.js";
+import { identify } from "./ops-act.js";
+import { lines, readable, stacked } from "./ops-draw.js";
+import { experiments, redraw } from "./ops-experiments.js";
+import { Stream } from "./ops-stream.js";
+import { alerts, audit, deployments, facts, jobs, models, schedule, stages } from "./ops-tables.js";
 
 const KEY = "naviyam-ops-key", NAME = "naviyam-ops-name";
 const OUTCOMES = { timeout: "시간 초과", updating: "교체 중", unavailable: "부품 없음", internal: "내부 오류" };
+const STATES = { off: "연결 안 됨", opening: "연결하는 중", live: "실시간", cut: "끊김" };
 const KINDS = ["ok", "degraded", "error"];
 let stream = null, points = [], shownS = 900, lastAt = null, traffic = null;
 
@@ -16,8 +17,8 @@ const readTraffic = readable($("traffic-chart"), $("traffic-read"), () => points
 const readLatency = readable($("latency-chart"), $("latency-read"), () => points, shownS, p => `${time(p.t * 1000)} 중앙값 ${seconds(p.p50)} · 느린 5 % ${seconds(p.p95)}`);
 
 function charts() {
-  stacked($("traffic-chart"), points, KINDS, { shownS, label: rate });
-  lines($("latency-chart"), points, ["p50", "p95"], { shownS, label: v => `${v.toFixed(v < 1 ? 1 : 0)}초` });
+  stacked($("traffic-chart"), points, KINDS, { shownS, label: number });
+  lines($("latency-chart"), points, ["p50", "p95"], { shownS, label: v => v === 0 ? "0" : v < 1 ? `${Math.round(v * 1000)}ms` : `${number(v)}초` });
   readTraffic();
   readLatency();
 }
@@ -56,6 +57,8 @@ const PARTS = {
   },
 };
 
+const NOTES = { deployments: ["deployments"], figures: ["stages"], models: ["model-rows"] };
+
 function snapshot(found) {
   lastAt = new Date(found.at);
   for (const [name, part] of Object.entries(found.parts)) {
@@ -65,13 +68,16 @@ function snapshot(found) {
       mark(badge, "title", part.stale ? part.error : false);
     }
     if (part.value) PARTS[name]?.(part.value);
+    else for (const id of NOTES[name] || []) document.querySelector(`[data-empty="${id}"]`).hidden = !part.stale;
   }
 }
 
-function state(kind, text, why) {
+/* The countdown is for the eye alone: a reader hears only that the connection is cut, or there again. */
+function state(kind, why, next) {
   const node = $("state");
   mark(node, "data-state", kind);
-  say(node, text);
+  say(node, STATES[kind]);
+  say($("countdown"), next || "");
   const cut = kind === "cut";
   $("again").hidden = !cut;
   $("cut").hidden = !cut || !lastAt;
@@ -109,8 +115,8 @@ function enter(key, name) {
       if (kind === "snapshot") snapshot(data);
     },
     refused: status => {
-      state("off", "연결 안 됨");
-      gate(status === 403 ? "이 열쇠로는 들어갈 수 없어요. 빠진 글자가 없는지 보고 다시 넣어 주세요." : "열쇠가 있어야 들어갈 수 있어요.");
+      state("off");
+      gate(status === 403 ? "이 열쇠는 운영자의 열쇠가 아니에요. 운영자 열쇠를 넣어 주세요." : "이 열쇠로는 들어갈 수 없어요. 빠진 글자가 없는지 보고 다시 넣어 주세요.");
     },
   });
   stream.start();
@@ -124,11 +130,11 @@ $("gate").addEventListener("submit", event => {
   if (/[^\x21-\x7e]/.test(key)) { say($("key-error"), "열쇠는 영문과 숫자, 기호로만 되어 있어요. 한글 자판인지 확인해 주세요."); return; }
   enter(key, $("name").value.trim());
 });
-$("leave").addEventListener("click", () => { state("off", "연결 안 됨"); gate("열쇠를 지웠어요."); });
+$("leave").addEventListener("click", () => { state("off"); gate("열쇠를 지웠어요."); });
 $("again").addEventListener("click", () => stream?.now());
 document.addEventListener("visibilitychange", () => {
   if (!stream) return;
-  if (document.hidden) stream.stop();
+  if (document.hidden) { stream.stop(); state("opening"); }
   else stream.start();
 });
 let resized = null;
