@@ -12,6 +12,7 @@ from ray import serve
 from ray.serve import Application, Deployment
 from ray.serve.handle import DeploymentHandle
 
+from deployments.completions.handle import HandleCompletions
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import GeneratedReader, HandleGenerator
 from deployments.handles import (
@@ -75,6 +76,8 @@ class Ingress:
             remote=remote,
             reader=reader,
         )
+        retry_after_s = settings.serving.retry_after_s
+        self._completions = None if llm is None else HandleCompletions(llm, retry_after_s)
         runtimes, state = builder.start()
         self._service = ChatService(
             runtimes,
@@ -104,7 +107,7 @@ class Ingress:
             )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service)
+        return create_app(self._service, completions=self._completions)
 
 
 def build_app(args: AppArgs) -> Application:

@@ -6,17 +6,18 @@ writer and the understanding can fall back.
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ray.exceptions import RayError
 from ray.serve.exceptions import BackPressureError, RayServeException
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from naviyam.errors import NaviyamError, OverloadedError
 from naviyam.nlg.generator import ServedBy
 from naviyam.nlu.llm import schema
 from naviyam.settings import Nlu
 
+_T = TypeVar("_T")
 _INTENT_TOKENS = 24
 _FILTERS_TOKENS = 96
 """Tokens of the longest answer, in the packaged base's small vocabulary."""
@@ -82,26 +83,38 @@ class HandleGenerator:
             NaviyamError: what the engine itself raised, unchanged.
         """
         response = self._handle.remote(prompt, adapter, request_id, overrides)
-        finished = False
-        try:
-            async for piece in response:
+        pieces: AsyncGenerator[str | ServedBy, None] = relayed(
+            response, request_id, retry_after_s=self._retry_after_s
+        )
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
                 yield piece
-            finished = True
-        except BackPressureError as e:
-            raise OverloadedError(
-                f"the language model's queue is full: {e}", retry_after_s=self._retry_after_s
-            ) from e
-        except NaviyamError as e:
-            finished = True
-            raise _unwrapped(e) from e
-        except (RayError, RayServeException) as e:
-            raise ModelDownError(
-                f"the language model did not answer request {request_id}: {type(e).__name__}"
-            ) from e
-        finally:
-            if not finished:
-                with contextlib.suppress(RayError, RayServeException):
-                    response.cancel()
+
+
+async def relayed(
+    response: "DeploymentResponseGenerator[_T]", request_id: str, *, retry_after_s: float
+) -> AsyncGenerator[_T, None]:
+    """Yield what a replica streams; closing it cancels the request there. Raises as `HandleGenerator.stream`."""
+    finished = False
+    try:
+        async for piece in response:
+            yield piece
+        finished = True
+    except BackPressureError as e:
+        raise OverloadedError(
+            f"the language model's queue is full: {e}", retry_after_s=retry_after_s
+        ) from e
+    except NaviyamError as e:
+        finished = True
+        raise _unwrapped(e) from e
+    except (RayError, RayServeException) as e:
+        raise ModelDownError(
+            f"the language model did not answer request {request_id}: {type(e).__name__}"
+        ) from e
+    finally:
+        if not finished:
+            with contextlib.suppress(RayError, RayServeException):
+                response.cancel()
 
 
 class TextStream(Protocol):

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
@@ -16,6 +16,9 @@ from deployments.access import layer
 from deployments.access.desk import Desk
 from deployments.access.layer import admit_user
 from deployments.admin.router import admin_router
+from deployments.completions.port import Completions
+from deployments.completions.routes import completion_routes
+from deployments.gone import GONE, ClientGoneError, unless_gone
 from deployments.limits import BodyLimit
 from deployments.pipeline import ChatService
 from deployments.protocol import (
@@ -30,23 +33,18 @@ from naviyam.dialogue.turn import Delta, Done, Event, Failed, Recommended, Under
 
 PAGE = Path(__file__).parent / "web" / "index.html"
 EVENT_STREAM = "text/event-stream"
-_GONE = 499
-"""Nobody reads it; the access log shows that the caller hung up."""
-
 _READY = frozenset(("ok", "disabled"))
-_T = TypeVar("_T")
 
 
-class ClientGoneError(Exception):
-    """The caller hung up; its work was cancelled."""
-
-
-def create_app(service: ChatService, *, desk: Desk | None = None) -> FastAPI:
+def create_app(
+    service: ChatService, *, desk: Desk | None = None, completions: Completions | None = None
+) -> FastAPI:
     """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
 
     Args:
         service: what answers.
         desk: keys and limits; None opens the installation's.
+        completions: the language model for other teams, where there is one.
     """
 
     @asynccontextmanager
@@ -71,6 +69,7 @@ def create_app(service: ChatService, *, desk: Desk | None = None) -> FastAPI:
     _record_routes(app, service, desk)
     _operation_routes(app, service)
     app.include_router(admin_router(service.settings, desk.keyring))
+    app.include_router(completion_routes(completions, service.settings, service.clock))
     return app
 
 
@@ -88,9 +87,9 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             )
         try:
-            done = await _unless_gone(request, service.chat(body))
+            done = await unless_gone(request, service.chat(body))
         except ClientGoneError:
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
         return JSONResponse(done.to_dict())
 
     @app.post("/recommendations")
@@ -241,22 +240,3 @@ def server_sent_event(event: Event) -> str:
 
 def _frame(name: str, data: Mapping[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """Await `work`; cancel it when the caller hangs up, so that nothing is generated for nobody."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    task, watcher = asyncio.ensure_future(work), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGoneError
-        return task.result()
-    finally:
-        for each in (task, watcher):
-            each.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)
