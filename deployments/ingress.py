@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from deployments import problems
 from deployments.access import layer
 from deployments.access.desk import Desk
-from deployments.access.layer import admit_user
+from deployments.access.layer import Admit
 from deployments.admin.router import admin_router
 from deployments.completions.port import Completions
 from deployments.completions.routes import completion_routes
@@ -65,21 +65,22 @@ def create_app(
     problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
     desk = desk or service.open_desk()
     layer.install(app, desk)
-    _conversation_routes(app, service, desk)
-    _record_routes(app, service, desk)
+    admit = layer.user_gate(desk, service.pseudonym)
+    _conversation_routes(app, service, admit)
+    _record_routes(app, service, admit)
     _operation_routes(app, service)
     app.include_router(admin_router(service.settings, desk.keyring))
     app.include_router(completion_routes(completions, service.settings, service.clock))
     return app
 
 
-def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
+def _conversation_routes(app: FastAPI, service: ChatService, admit: Admit) -> None:
     @app.post("/chat")
     async def chat(body: ChatRequest, request: Request) -> Response:
         """Answer a message: JSON, or server-sent events where the caller accepts them."""
-        await admit_user(desk, request, "user_chats", service.pseudonym(body.user_id))
+        space = await admit(request, "user_chats", body.user_id)
         if EVENT_STREAM in request.headers.get("accept", ""):
-            events = service.events(body)
+            events = service.events(body, space)
             first = await anext(events)  # a refusal is a problem with its status, not an event
             return StreamingResponse(
                 _server_sent(first, events),
@@ -87,7 +88,7 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             )
         try:
-            done = await unless_gone(request, service.chat(body))
+            done = await unless_gone(request, service.chat(body, space))
         except ClientGoneError:
             return Response(status_code=GONE)
         return JSONResponse(done.to_dict())
@@ -95,8 +96,8 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
     @app.post("/recommendations")
     async def recommendations(body: RecommendRequest, request: Request) -> JSONResponse:
         """Return ranked shops without a written answer."""
-        await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
-        found = await service.recommend(body)
+        space = await admit(request, "user_searches", body.user_id)
+        found = await service.recommend(body, space)
         return JSONResponse(
             {
                 "interaction_id": found.interaction_id,
@@ -111,17 +112,16 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
     @app.post("/understand")
     async def understand(body: UnderstandRequest, request: Request) -> JSONResponse:
         """Return what a text means, without answering it."""
-        if body.user_id is not None:
-            await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
-        return JSONResponse((await service.understand(body)).to_dict())
+        space = await admit(request, "user_searches", body.user_id)
+        return JSONResponse((await service.understand(body, space)).to_dict())
 
 
-def _record_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
+def _record_routes(app: FastAPI, service: ChatService, admit: Admit) -> None:
     @app.post("/feedback", status_code=202)
     async def feedback(body: FeedbackRequest, request: Request) -> JSONResponse:
         """Record a click, order, favourite or rating; answered when it is on disk."""
-        await admit_user(desk, request, "user_records", service.pseudonym(body.user_id))
-        accepted = await service.feedback(body)
+        space = await admit(request, "user_records", body.user_id)
+        accepted = await service.feedback(body, space)
         return JSONResponse(
             {
                 "status": "success",
@@ -140,20 +140,20 @@ def _record_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
     @app.get("/users/{user_id}")
     async def user(user_id: str, request: Request) -> JSONResponse:
         """Return a profile and the consent."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        return JSONResponse(await service.user(user_id))
+        space = await admit(request, "user_records", user_id)
+        return JSONResponse(await service.user(user_id, space))
 
     @app.put("/users/{user_id}")
     async def put_user(user_id: str, request: Request, body: ProfileIn) -> JSONResponse:
         """Replace a profile."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        return JSONResponse(await service.put_user(user_id, body))
+        space = await admit(request, "user_records", user_id)
+        return JSONResponse(await service.put_user(user_id, body, space))
 
     @app.delete("/users/{user_id}")
     async def delete_user(user_id: str, request: Request) -> JSONResponse:
         """Remove a user from profile, memory and logs."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        await service.forget(user_id)
+        space = await admit(request, "user_records", user_id)
+        await service.forget(user_id, space)
         return JSONResponse({"user_id": user_id, "deleted": True})
 
 

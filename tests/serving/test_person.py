@@ -8,6 +8,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cluster.access.keys import Role, new_key, new_secret
+from cluster.access.sql_store import SqlKeys
+from cluster.database import database_url
 from naviyam.clock import SystemClock
 from naviyam.feedback.reader import read_events
 from training.datasets.run import make_sets, open_sources
@@ -89,7 +92,7 @@ def learned(world, later):
     return found
 
 
-OPTIONS = {"learning": {"min_samples": 1}, "release": {}}
+OPTIONS = {"learning": {"min_samples": 1}, "ranker": {"exploration": 0.0}}
 
 
 def test_a_deleted_child_is_gone_from_profile_memory_log_and_later_sets(
@@ -166,3 +169,36 @@ def test_without_consent_nothing_is_personal_collected_or_learned(served, servic
         assert await child.ranked() == personal
 
     served(story, service=service_of(own_state, **OPTIONS))
+
+
+def test_keys_reach_the_users_of_their_own_space_and_no_others(served, service_of, own_state):
+    async def story(w):
+        keys, now = SqlKeys(database_url(w.service.settings)), SystemClock().now()
+
+        def key(name, users):
+            secret = new_secret()
+            keys.add(new_key(secret, name=name, role=Role.CLIENT, now=now, by="t", users=users))
+            return {"Authorization": f"Bearer {secret}"}
+
+        school, second, other = key("school", "s"), key("school-2", "s"), key("other", "o")
+
+        async def call(method, headers, **more):
+            answer = await w.client.request(method, "/users/kid-1", headers=headers, **more)
+            return answer.status_code
+
+        assert await call("PUT", school, json={"age": 12}) == 200
+        assert await call("GET", second) == 200, "one space, one child"
+        for stranger in (other, {}):
+            assert await call("GET", stranger) == 404
+            assert await call("DELETE", stranger) == 200, "of one's own kid-1, who is nobody"
+        assert await call("GET", school) == 200
+        body = {"user_id": "kid-1", "message": "치킨", "context": {"district": w.district}}
+        for headers in (school, other):
+            assert (await w.client.post("/chat", json=body, headers=headers)).status_code == 200
+        w.events = own_state / "events"
+        assert len({r["user_id"] for r in read_events(w.events, "interactions")}) == 2
+        assert await call("DELETE", second) == 200
+        assert await call("GET", school) == 404
+        assert len({r["user_id"] for r in read_events(w.events, "interactions")}) == 1
+
+    served(story, service=service_of(own_state))
