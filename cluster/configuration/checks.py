@@ -124,7 +124,7 @@ def _engine(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Findin
 
 def _gpus(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Finding]:
     wanted = {
-        "llm.num_gpus": s.llm.num_gpus if s.llm.enabled else 0,
+        "llm.num_gpus": (s.llm.num_gpus or s.serving.llm.num_gpus) if s.llm.enabled else 0,
         "serving.retriever.num_gpus": s.serving.retriever.num_gpus,
         "serving.ranker.num_gpus": s.serving.ranker.num_gpus,
         "serving.ingress.num_gpus": s.serving.ingress.num_gpus,
@@ -189,15 +189,6 @@ def _database(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Find
 
 
 def _scales(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Finding]:
-    for name in ("ingress", "retriever", "ranker", "llm"):
-        scale = getattr(s.serving, name)
-        if scale.min_replicas > scale.max_replicas:
-            yield _error(f"serving.{name}.min_replicas", "is above max_replicas")
-        if scale.target_ongoing_requests > scale.max_ongoing_requests:
-            yield _error(
-                f"serving.{name}.target_ongoing_requests",
-                "is above max_ongoing_requests: no load would ever add a replica",
-            )
     if s.serving.ingress.max_ongoing_requests <= s.serving.max_concurrent_chats:
         yield _warning(
             "serving.ingress.max_ongoing_requests",

@@ -64,7 +64,10 @@ def describe(
     """Return every key that holds a value, or those of a section such as `serving` or `serving.llm`."""
     values, defaults = settings.model_dump(mode="json"), Settings().model_dump(mode="json")
     found = []
+    above: dict[tuple[str, ...], str] = {}
     for key in all_keys(Settings):
+        if key.section is not None:
+            above[key.path] = meaning_of(key)
         if key.section is not None or not _within(key, section):
             continue
         found.append(
@@ -74,7 +77,7 @@ def describe(
                 default=masked(key, _at(defaults, key.path)),
                 origin=sources.origin(key.path) if _written(sources, key.path) else None,
                 unit=unit_of(key.path[-1]),
-                meaning=meaning_of(key),
+                meaning=" ".join(filter(None, (above.get(key.path[:-1]), meaning_of(key)))),
             )
         )
     return tuple(found)
