@@ -98,8 +98,10 @@ def unit_of(name: str) -> str:
 
 
 def meaning_of(key: SettingKey) -> str:
-    """Return the docstring of a key, "" where it has none."""
-    return _docstrings(key.owner).get(key.path[-1], "")
+    """Return the docstring of a key, its class's or one's that it extends, "" where it has none."""
+    name = key.path[-1]
+    owners = [c for c in key.owner.__mro__ if issubclass(c, Section) and c is not Section]
+    return next((d[name] for c in owners if name in (d := _docstrings(c))), "")
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The manifests, rendered: valid for Kubernetes and KubeRay, safe, and able to run what the profile asks for."""
 
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from cluster.configuration.checks import check_settings
 from cluster.configuration.figures import figures
 from cluster.configuration.machine import GpuHere, Machine
 from cluster.deploy.serve_config import IMAGE_ROOT, serve_config
+from cluster.ray_io.environment import node_environment
 from naviyam.settings import Settings
 from tests.deploy.conftest import DEPLOY, LOADER, ROOT, Objects, pods
 from tests.deploy.crds import read_crds
@@ -227,6 +229,18 @@ def test_the_commands_in_them_exist(overlay: Objects) -> None:
         assert words[0] == "naviyam"
         verbs = [w for w in words[3:] if not w.startswith(("-", "/", "$", "http"))]
         assert run([*verbs, "--help"]) == 0, line
+
+
+def test_pods_see_what_every_node_must_see(overlay: Objects) -> None:
+    wanted = node_environment(settings_of(overlay))
+    in_image = dict(
+        re.findall(r"^ +([A-Z_]+)=(\S+)", (DEPLOY / "docker/Dockerfile").read_text(), re.M)
+    )
+    found = list(pods(of(overlay, "RayService")))
+    assert len(found) >= 3
+    for pod in found:
+        told = {e["name"]: e.get("value") for e in pod["spec"]["containers"][0]["env"]}
+        assert {k: v for k, v in wanted.items() if (in_image | told).get(k) != v} == {}
 
 
 def test_images_have_the_ray_of_the_pins(overlay: Objects) -> None:
