@@ -8,13 +8,14 @@ import pytest
 
 from cluster.cli import local_clusters
 from cluster.cli.crowd import Crowd, Doors
+from cluster.cli.join import deploy_onto, leave
 from cluster.cli.load import ask_chat
 from cluster.cli.session import Session
 from cluster.cli.timeline import DoorsFollowed
-from cluster.cli.up import start_controller
 from cluster.jobs.sql_store import SqlStore
 from cluster.jobs.types import JobSpec
-from cluster.ray_io import nodes
+from cluster.ray_io import head as heads
+from cluster.ray_io import nodes, serve
 from cluster.ray_io.controller import ACTOR
 from cluster.ray_io.environment import free_port
 from cluster.ray_io.local_nodes import NodeShape
@@ -70,6 +71,14 @@ def until(what, seconds=120):
     return found
 
 
+def join_session(folder, config, gcs):
+    """The same installation as one that joins a cluster which runs."""
+    joined = folder / "joined.yaml"
+    text = config.read_text()
+    joined.write_text(text.replace("cluster:\n", f"cluster:\n  address: {gcs}\n", 1))
+    return Session(config=joined)
+
+
 def test_a_node_dies_and_the_service_goes_on(state, tmp_path, postgres, monkeypatch):
     own = tmp_path / "state"
     shutil.copytree(state, own)
@@ -97,8 +106,8 @@ def test_a_node_dies_and_the_service_goes_on(state, tmp_path, postgres, monkeypa
     with local_clusters.fleet(session, cpus=2) as cluster:
         cluster.add("n1", BOTH)
         cluster.add("n2", NodeShape(cpus=2, resources={"web": 1}))
-        local_clusters.deploy(session, cluster.head)
-        start_controller(session, cluster.head)
+        joined = join_session(tmp_path, config, cluster.head.gcs)
+        assert deploy_onto(joined, wait=True, timeout_s=120) == ("RUNNING", True)
         until(lambda: ingress_on() == {"n1": 1, "n2": 1})
         assert place(nodes.actor_node(session.dashboard_url, ACTOR)) == "n1"
         job = store.submit(spec, now=SystemClock().now(), max_queued=50)
@@ -119,6 +128,10 @@ def test_a_node_dies_and_the_service_goes_on(state, tmp_path, postgres, monkeypa
         assert place(nodes.actor_node(session.dashboard_url, ACTOR)) == "n3"
         go.touch()
         until(lambda: store.job(job.id).state == "succeeded")
+        assert leave(joined)["stopped"]
+        assert serve.look(session.dashboard_url).status in {"NOT_STARTED", "DELETING"}
+        assert not nodes.actor_node(session.dashboard_url, ACTOR)
+        assert heads.is_whole(cluster.head)
     assert store.job(job.id).attempt == 2
     assert not [a for a in crowd.asked if a.failed]
     assert not local_clusters.left_of(cluster)
