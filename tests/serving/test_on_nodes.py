@@ -37,6 +37,7 @@ CONFIG = """
 paths: {{state: {state}}}
 llm: {{enabled: false}}
 schedule: {{enabled: false}}
+access: {{limited: false}}
 rollout: {{automatic: false}}
 jobs:
   database: {database}
