@@ -16,6 +16,7 @@ from deployments.admin import experiments, models
 from deployments.admin.acts import recorded
 from deployments.admin.keys import load_or_create_admin_key, require_key
 from deployments.admin.open import Control
+from naviyam.settings import Settings
 from tests.rollout.crowd import crowd
 
 
@@ -31,17 +32,18 @@ def part(rollouts):
 
 
 @pytest.fixture
-def client(part):
+def client(part, tmp_path):
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
     control = Control(part.rollouts.settings)
     control.__dict__["rollouts"] = part
     app = FastAPI()
     problems.install(app, retry_after_s=1)
     control.__dict__["audit"] = MemoryAudit()
-    keyring = Keyring.of(part.rollouts.settings)
+    keyring = Keyring.of(settings)
     acts = [Depends(require_key(keyring)), Depends(recorded(control), scope="function")]
     app.include_router(experiments.routes(control), dependencies=acts)
     app.include_router(models.routes(control), dependencies=acts)
-    key = load_or_create_admin_key(part.rollouts.settings)
+    key = load_or_create_admin_key(settings)
     headers = {"authorization": f"Bearer {key}"}
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 
