@@ -27,7 +27,7 @@ from typing import Any
 from naviyam.clock import Clock
 from naviyam.durable import fsync_folder
 from naviyam.errors import ConflictError
-from naviyam.feedback.keys import KeyTable
+from naviyam.feedback.keys import KeyTable, OpenKeys
 from naviyam.feedback.schema import KEY_FIELD
 from naviyam.feedback.segments import OPEN_SUFFIX, adopt_abandoned, closed_name, encode
 from naviyam.feedback.store import EventStore
@@ -67,6 +67,7 @@ class AppendLog:
         clock: times the age of a segment and names it.
         keys: returns the keys of all that was ever written, for a lost table of keys; by default those in `folder`'s
             segments and Parquet.
+        open_keys: opens the table of keys; the default serves the processes of one machine.
         window_s: how long the writer waits for company before it syncs.
         max_records: records after which a segment closes.
         max_age_s: seconds after which a segment closes.
@@ -79,6 +80,7 @@ class AppendLog:
         *,
         clock: Clock,
         keys: Callable[[], Iterable[str]] | None = None,
+        open_keys: OpenKeys = KeyTable,
         window_s: float = 0.002,
         max_records: int = 1_000,
         max_age_s: float = 900.0,
@@ -95,7 +97,9 @@ class AppendLog:
         self._closing = False
         self._expected = 1
         folder.mkdir(parents=True, exist_ok=True)
-        self._keys = KeyTable(folder, keys or (lambda: EventStore(folder.parent).keys(folder.name)))
+        self._keys = open_keys(
+            folder, keys or (lambda: EventStore(folder.parent).keys(folder.name))
+        )
         adopt_abandoned(folder, self._keys.learn)
         self._segment: _OpenSegment | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{folder.name}", daemon=True)
