@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +33,7 @@ from deployments.engine_setup import (
 )
 from deployments.sampling import Sampling
 from deployments.watchdog import MARK, Processes
+from deployments.written import LoadedAdapter, Written
 from naviyam.clock import Clock, SystemClock
 from naviyam.errors import ArtifactError, ConflictError, InputError, NaviyamError, OverloadedError
 from naviyam.settings import Settings
@@ -46,26 +46,6 @@ _log = logging.getLogger(__name__)
 
 class EngineDownError(NaviyamError, RuntimeError):
     """The engine's processes died or failed on a request; a restart of the replica brings them back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedAdapter:
-    """An adapter that requests may ask for, for lists and metadata."""
-
-    name: str
-    version: str
-    digest: str
-    running: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A piece of an answer: the text since the one before, and the counts so far. `finish` is set in the last one."""
-
-    text: str
-    prompt_tokens: int
-    completion_tokens: int
-    finish: str | None = None
 
 
 class LLMEngine:
@@ -166,8 +146,9 @@ class LLMEngine:
             EngineDownError: the engine died.
         """
         entry = self._default if adapter is None else self._table.find(adapter)
-        sampling = self._sampling.updated(overrides)
-        pieces = self.write(prompt, entry, sampling, request_id=request_id, served=served)
+        pieces = self.write(
+            prompt, entry, request_id=request_id, overrides=overrides, served=served
+        )
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 if piece.text:
@@ -177,13 +158,13 @@ class LLMEngine:
         self,
         prompt: str,
         entry: Entry | None,
-        sampling: Sampling,
         *,
         request_id: str,
+        overrides: Mapping[str, Any] | None = None,
         served: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Written, None]:
         """Yield an answer written with a loaded adapter, None for the served weights as they are; see `generate`."""
-        params = sampling.params()
+        params = self._sampling.updated(overrides).params()
         self._begin(entry)
         if served is not None:
             served(entry.spec.key if entry is not None else "none")
