@@ -12,6 +12,8 @@ from ray import serve
 from ray.serve import Application, Deployment
 from ray.serve.handle import DeploymentHandle
 
+from cluster.ray_io.meter import RayMeter
+from cluster.telemetry.catalogue import SERVICE
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import GeneratedReader, HandleGenerator
 from deployments.handles import (
@@ -23,10 +25,10 @@ from deployments.handles import (
 )
 from deployments.ingress import create_app
 from deployments.llm import build_llm, nlu_adapters
-from deployments.metrics import SERVICE, ServiceMetrics
+from deployments.metrics import ServiceMetrics
 from deployments.pipeline import ChatService, Probe
 from deployments.ranker import Ranker
-from deployments.ray_meter import RayMeter
+from deployments.replica import begin, logging_config
 from deployments.retriever import Retriever
 from deployments.runtime import RemoteStages, RuntimeBuilder
 from naviyam.clock import SystemClock
@@ -56,6 +58,8 @@ class Ingress:
         ranker: DeploymentHandle | None = None,
     ) -> None:
         clock = SystemClock()
+        tracer = begin(settings, "ingress")
+        metrics = ServiceMetrics(RayMeter(SERVICE, serve.metrics))
         probes: dict[str, Probe] = {"index": _ok, "ranker": _ok, "llm": _disabled}
         remote = None
         if retriever is not None and ranker is not None:
@@ -64,7 +68,7 @@ class Ingress:
             probes |= {"index": Probed(retriever, "version"), "ranker": Probed(ranker, "version")}
         generator = reader = None
         if llm is not None:
-            generator = HandleGenerator(llm)
+            generator = HandleGenerator(llm, tracer=tracer)
             reader = GeneratedReader(generator, settings.nlu) if settings.nlu.llm else None
             probes["llm"] = Probed(llm, "models")
         builder = RuntimeBuilder(
@@ -74,6 +78,8 @@ class Ingress:
             generator=generator,
             remote=remote,
             reader=reader,
+            spans=tracer,
+            told=metrics.committed,
         )
         runtimes, state = builder.start()
         self._service = ChatService(
@@ -85,7 +91,8 @@ class Ingress:
             adapter=None if llm is None else ServingAdapter(llm),
             adapter_ready=None if llm is None else LoadedAdapter(llm, settings.llm.adapter),
             replica=serve.get_replica_context().replica_id.unique_id,
-            metrics=ServiceMetrics(RayMeter(SERVICE)),
+            metrics=metrics,
+            tracer=tracer,
         )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -104,7 +111,7 @@ class Ingress:
             )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service)
+        return create_app(self._service, echoes=False)
 
 
 def build_app(args: AppArgs) -> Application:
@@ -117,12 +124,17 @@ def build_app(args: AppArgs) -> Application:
     serving = settings.serving
     parts: dict[str, Application] = {}
     if serving.light_stages == "deployments":
-        parts["retriever"] = _deployed(Retriever, serving.retriever).bind(settings)
-        parts["ranker"] = _deployed(Ranker, serving.ranker).bind(settings)
+        parts["retriever"] = _deployed(Retriever, serving.retriever, settings).bind(settings)
+        parts["ranker"] = _deployed(Ranker, serving.ranker, settings).bind(settings)
     if settings.llm.enabled:
         parts["llm"] = build_llm(settings, adapters=nlu_adapters(settings))
-    return _deployed(serve.ingress()(Ingress), serving.ingress).bind(settings, **parts)
+    return _deployed(serve.ingress()(Ingress), serving.ingress, settings).bind(settings, **parts)
 
 
-def _deployed(shell: type, scale: Autoscale) -> Deployment:
-    return serve.deployment(shell, name=shell.__name__, **deployment_options(scale))
+def _deployed(shell: type, scale: Autoscale, settings: Settings) -> Deployment:
+    return serve.deployment(
+        shell,
+        name=shell.__name__,
+        logging_config=logging_config(settings.telemetry),
+        **deployment_options(scale),
+    )

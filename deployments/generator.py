@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from ray.exceptions import RayError
 from ray.serve.exceptions import BackPressureError, RayServeException
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
+from cluster.telemetry.request import carrier
+from cluster.telemetry.tracer import NO_TRACER, Tracer
 from naviyam.errors import NaviyamError, OverloadedError
 from naviyam.nlg.generator import ServedBy
 from naviyam.nlu.llm import schema
@@ -62,9 +64,12 @@ class EngineGenerator:
 class HandleGenerator:
     """Generates with the LLM deployment behind a Serve handle."""
 
-    def __init__(self, handle: DeploymentHandle, *, retry_after_s: float = 2.0) -> None:
+    def __init__(
+        self, handle: DeploymentHandle, *, retry_after_s: float = 2.0, tracer: Tracer = NO_TRACER
+    ) -> None:
         self._handle = handle.options(method_name="stream", stream=True)
         self._retry_after_s = retry_after_s
+        self._tracer = tracer
 
     async def stream(
         self,
@@ -81,7 +86,17 @@ class HandleGenerator:
             ModelDownError: the replica died or was not reachable.
             NaviyamError: what the engine itself raised, unchanged.
         """
-        response = self._handle.remote(prompt, adapter, request_id, overrides)
+        attributes = {"naviyam.adapter": adapter or "champion"}
+        with self._tracer.client("generate", attributes) as parent:
+            response = self._handle.remote(prompt, adapter, request_id, overrides, carrier(parent))
+            pieces = self._pieces(response, request_id)
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+    async def _pieces(
+        self, response: DeploymentResponseGenerator[Any], request_id: str
+    ) -> AsyncGenerator[str | ServedBy, None]:
         finished = False
         try:
             async for piece in response:

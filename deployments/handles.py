@@ -1,4 +1,7 @@
-"""Ports over Serve handles: ids and small arrays go over, every call has a deadline, a cancelled one is cancelled there."""
+"""Ports over Serve handles: ids and small arrays go over, every call has a deadline, a cancelled one is cancelled there.
+
+Context variables do not cross processes, so the request's ids go along as an argument.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,6 +10,7 @@ from typing import Any
 from ray.serve.exceptions import BackPressureError
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
+from cluster.telemetry.request import carrier
 from deployments.traffic import PREPARE_S
 from naviyam.errors import ArtifactError, DeadlineError, OverloadedError
 from naviyam.search import Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
@@ -24,17 +28,17 @@ class HandleRetriever:
     handle: DeploymentHandle[Any]
 
     async def retrieve(self, request: SearchRequest) -> Retrieved:
-        found: Retrieved = await call(self.handle.retrieve.remote(request), "retrieve")
+        found: Retrieved = await call(self.handle.retrieve.remote(request, carrier()), "retrieve")
         return found
 
     async def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
         why: tuple[str, ...] = await call(
-            self.handle.explain_nothing.remote(request), "explain_nothing"
+            self.handle.explain_nothing.remote(request, carrier()), "explain_nothing"
         )
         return why
 
     async def gather(self, request: SearchRequest) -> Funnelled:
-        found: Funnelled = await call(self.handle.gather.remote(request), "funnels")
+        found: Funnelled = await call(self.handle.gather.remote(request, carrier()), "funnels")
         return found
 
 
@@ -45,7 +49,7 @@ class HandleRanker:
     handle: DeploymentHandle[Any]
 
     async def rank(self, request: RankRequest, *, top_k: int) -> Ranked:
-        ranked: Ranked = await call(self.handle.rank.remote(request, top_k), "rank")
+        ranked: Ranked = await call(self.handle.rank.remote(request, top_k, carrier()), "rank")
         return ranked
 
     async def prepare(self, version: str) -> None:

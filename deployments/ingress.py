@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from cluster.telemetry.request import request_id
 from deployments import problems
 from deployments.access import layer
 from deployments.access.desk import Desk
@@ -17,6 +18,7 @@ from deployments.access.layer import admit_user
 from deployments.admin.open import Control
 from deployments.admin.router import admin_router
 from deployments.limits import BodyLimit
+from deployments.observed import ObservedApp
 from deployments.pages import page_router
 from deployments.pipeline import ChatService
 from deployments.protocol import (
@@ -42,7 +44,11 @@ class ClientGoneError(Exception):
 
 
 def create_app(
-    service: ChatService, *, desk: Desk | None = None, control: Control | None = None
+    service: ChatService,
+    *,
+    desk: Desk | None = None,
+    control: Control | None = None,
+    echoes: bool = True,
 ) -> FastAPI:
     """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
 
@@ -50,6 +56,7 @@ def create_app(
         service: what answers.
         desk: keys and limits; None opens the installation's.
         control: what the admin routes act on; None opens the installation's.
+        echoes: see `Observer`.
     """
 
     @asynccontextmanager
@@ -63,8 +70,12 @@ def create_app(
                 await watching
             service.close()
 
-    app = FastAPI(
-        title="나비얌", version=package_version("naviyam"), lifespan=lifespan, redoc_url=None
+    app = ObservedApp(
+        service.observer(echoes=echoes),
+        title="나비얌",
+        version=package_version("naviyam"),
+        lifespan=lifespan,
+        redoc_url=None,
     )
     app.add_middleware(BodyLimit, max_bytes=service.settings.serving.max_body_bytes)
     problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
@@ -214,7 +225,10 @@ async def _server_sent(
         async for event in events:
             yield server_sent_event(event)
     except Exception:
-        yield _frame("error", {"code": "internal", "detail": "지금은 답하기 어려워요."})
+        yield _frame(
+            "error",
+            {"code": "internal", "detail": "지금은 답하기 어려워요.", "request_id": request_id()},
+        )
         raise
     finally:
         await events.aclose()

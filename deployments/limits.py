@@ -10,13 +10,22 @@ from naviyam.errors import OverloadedError
 
 
 class Gate:
-    """Lets at most `limit` in at once; who comes too many is refused at once, not queued, and `refused` is told."""
+    """Lets at most `limit` in at once; who comes too many is refused at once, not queued, and `refused` is told.
+
+    `inside` is told how many are in, and the limit, whenever that changes.
+    """
 
     def __init__(
-        self, limit: int, *, retry_after_s: float, refused: Callable[[], None] = lambda: None
+        self,
+        limit: int,
+        *,
+        retry_after_s: float,
+        refused: Callable[[], None] = lambda: None,
+        inside: Callable[[int, int], None] = lambda now, limit: None,
     ) -> None:
         self._limit = limit
         self._refused = refused
+        self._told = inside
         self._retry_after_s = retry_after_s
         self._inside = 0
 
@@ -33,11 +42,15 @@ class Gate:
                 f"{self._limit} requests are being answered; try again in {self._retry_after_s:g} s",
                 retry_after_s=self._retry_after_s,
             )
-        self._inside += 1
+        self._move(1)
         try:
             yield
         finally:
-            self._inside -= 1
+            self._move(-1)
+
+    def _move(self, by: int) -> None:
+        self._inside += by
+        self._told(self._inside, self._limit)
 
 
 class BodyLimit:

@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from ray import serve
 
+from cluster.ray_io.meter import RayMeter
 from cluster.registry.champion import reader
+from cluster.telemetry.catalogue import LANGUAGE_MODEL
+from cluster.telemetry.hop import received
+from cluster.telemetry.request import Carrier
 from deployments.adapter_table import AdapterSpec, parse_adapters
 from deployments.config import deployment_options
 from deployments.follow import AdapterFollower
 from deployments.llm_metrics import LanguageModelMetrics
-from deployments.metrics import LANGUAGE_MODEL
-from deployments.ray_meter import RayMeter
+from deployments.replica import begin, logging_config
 from naviyam.clock import SystemClock
 from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
@@ -39,12 +42,15 @@ class LLM:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = Settings.parse(settings, source="LLM deployment")
+        self._tracer = begin(self._settings, "inner")
         self._engine: LLMEngine | None = None
         self._starting: asyncio.Task[LLMEngine] | None = None
         self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
         self._metrics = LanguageModelMetrics(
-            RayMeter(LANGUAGE_MODEL), SystemClock(), places=self._settings.llm.max_num_seqs
+            RayMeter(LANGUAGE_MODEL, serve.metrics),
+            SystemClock(),
+            places=self._settings.llm.max_num_seqs,
         )
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -61,8 +67,24 @@ class LLM:
         adapter: str | None,
         request_id: str,
         overrides: Mapping[str, Any] | None = None,
+        carrier: Carrier | None = None,
     ) -> AsyncGenerator[str | ServedBy, None]:
         """Yield who writes, then the text; see `LLMEngine.generate`. A cancelled call aborts the request."""
+        with received(
+            carrier, self._tracer, "LLM.stream", {"naviyam.adapter": adapter or "champion"}
+        ):
+            pieces = self._stream(prompt, adapter, request_id, overrides)
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+
+    async def _stream(
+        self,
+        prompt: str,
+        adapter: str | None,
+        request_id: str,
+        overrides: Mapping[str, Any] | None,
+    ) -> AsyncGenerator[str | ServedBy, None]:
         engine = await self._ready()
         told: list[str] = []
         pieces = engine.generate(
@@ -142,6 +164,7 @@ def build_llm(settings: Settings, *, adapters: tuple[AdapterSpec, ...] = ()) -> 
         LLM,
         name="LLM",
         **deployment_options(scale, num_gpus=llm.num_gpus),
+        logging_config=logging_config(settings.telemetry),
         user_config={"adapters": [asdict(a) for a in adapters]},
     )
     return deployment.bind(settings.model_dump(mode="json"))

@@ -1,19 +1,19 @@
-"""What a generation means in the instruments of `metrics.LANGUAGE_MODEL`. No Ray, no vLLM."""
+"""What a generation means in the instruments of `catalogue.LANGUAGE_MODEL`. No Ray, no vLLM."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Protocol, TypeVar
 
-from deployments.metrics import (
+from cluster.telemetry.catalogue import (
     LLM_ACTIVE,
     LLM_FIRST,
+    LLM_PLACES,
     LLM_REQUESTS,
     LLM_SECONDS,
     LLM_TOKENS,
     LLM_WAITING,
-    Counts,
-    Meter,
 )
+from cluster.telemetry.instruments import Counts, Meter
 from naviyam.clock import Clock
 from naviyam.errors import OverloadedError
 
@@ -80,6 +80,7 @@ class LanguageModelMetrics:
         active, tokens = engine.active, engine.tokens
         self._counts.take(LLM_ACTIVE, float(active))
         self._counts.take(LLM_WAITING, float(max(0, active - self._places)))
+        self._counts.take(LLM_PLACES, float(self._places))
         if tokens > self._tokens:
             self._counts.take(LLM_TOKENS, float(tokens - self._tokens))
             self._tokens = tokens

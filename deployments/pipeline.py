@@ -11,12 +11,16 @@ from functools import partial
 from typing import Any
 
 from cluster.rollout.traffic import Traffic
+from cluster.telemetry.instruments import NoMeter
+from cluster.telemetry.request import hide
+from cluster.telemetry.tracer import NO_TRACER, Tracer, Value
 from cluster.traffic_file import published_traffic
 from deployments.access.desk import Desk
 from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
-from deployments.metrics import NoMeter, ServiceMetrics
+from deployments.metrics import ServiceMetrics
+from deployments.observed import Observer
 from deployments.protocol import (
     ChatRequest,
     FeedbackRequest,
@@ -73,6 +77,7 @@ class ChatService:
         adapter_ready: waits for a candidate of the adapter to be loaded.
         replica: the name of this process, where there are several.
         metrics: counts for Prometheus; None counts nothing.
+        tracer: draws traces.
     """
 
     def __init__(
@@ -87,31 +92,41 @@ class ChatService:
         adapter_ready: Prepare | None = None,
         replica: str = "local",
         metrics: ServiceMetrics | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         serving = settings.serving
         self.settings = settings
         self.clock = clock
         self.runtimes = runtimes
+        self._tracer = tracer
         self._state = state
         self._probes = probes
         self._adapter = adapter
         prepare: dict[Layer, Prepare] = {"ranker": self._ranker_ready}
         if adapter_ready is not None:
             prepare["adapter"] = adapter_ready
-        self.traffic = TrafficTable(prepare)
+        self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
+        self.traffic = TrafficTable(prepare, told=self._metrics.traffic)
         self.replica = replica
         self._failures = Failures(state, clock)
         self._deadline = Deadline(clock)
-        self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
         self._chats = Gate(
             serving.max_concurrent_chats,
             retry_after_s=serving.retry_after_s,
             refused=partial(self._metrics.refused, "chats"),
+            inside=partial(self._metrics.inside, "chats"),
         )
         self._others = Gate(
             serving.ingress.max_ongoing_requests,
             retry_after_s=serving.retry_after_s,
             refused=partial(self._metrics.refused, "others"),
+            inside=partial(self._metrics.inside, "others"),
+        )
+
+    def observer(self, *, echoes: bool) -> Observer:
+        """Return what is told of every HTTP request."""
+        return Observer(
+            tracer=self._tracer, clock=self.clock, http=self._metrics.http, echoes=echoes
         )
 
     async def events(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
@@ -121,6 +136,7 @@ class ChatService:
             OverloadedError, InputError: before the first event.
         """
         received_s = self.clock.monotonic_s()
+        hide(request.message, request.session_id or "")
         limit = self.settings.serving.max_message_chars
         if len(request.message) > limit:
             raise InputError(
@@ -172,6 +188,7 @@ class ChatService:
             DeadlineError: the time for a request ran out.
         """
         received_s, now = self.clock.monotonic_s(), self.clock.now()
+        hide(request.query or "")
         user_id = self.pseudonym(request.user_id)
         given = request.understanding
         ask = Ask(
@@ -199,6 +216,7 @@ class ChatService:
 
     async def understand(self, request: UnderstandRequest) -> Understanding:
         """Answer stages 3 and 4 alone."""
+        hide(request.text, request.session_id or "")
         limit = self.settings.serving.max_message_chars
         if len(request.text) > limit:
             raise InputError(
@@ -218,6 +236,7 @@ class ChatService:
         Raises:
             NotFoundError: the shop is in no catalogue that serves.
         """
+        hide(request.user_id, request.review_text or "")
         if not any(request.shop_id in r.catalog.row_of for r in self.runtimes.all):
             raise NotFoundError(f"no shop {request.shop_id} in the catalogue")
         user_id, now = self.pseudonym(request.user_id), self.clock.now()
@@ -315,7 +334,8 @@ class ChatService:
         await self.runtimes.current.ranker.prepare(version)
 
     def close(self) -> None:
-        """Write what waits to disk."""
+        """Write what waits to disk, and send what was traced."""
+        self._tracer.close()
         self._state.close()
 
     async def _recommended(self, ask: Ask) -> Recommendations:
@@ -337,6 +357,7 @@ class ChatService:
 
     def _answered(self, asked: Turn | Ask, given: Done | Recommendations) -> None:
         """Count an answer."""
+        self._tracer.note("", _attributes(given.metadata))
         self._metrics.answered(
             _route(asked),
             given.metadata,
@@ -375,12 +396,26 @@ class ChatService:
         )
 
     def pseudonym(self, user_id: str) -> str:
-        """Return the name under which a user is kept.
+        """Return the name under which a user is kept; no log line may show the one it has.
 
         Raises:
             InputError: it is no id.
         """
+        hide(user_id)
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
+
+
+def _attributes(metadata: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what a trace tells of an answer: kinds, names and numbers, nothing that was said."""
+    told: dict[str, Value] = {
+        "naviyam.intent": str(metadata.get("intent", "none")),
+        "naviyam.written_by": str(metadata.get("written_by", "none")),
+        "naviyam.degraded_reason": str(metadata.get("degraded_reason") or "none"),
+        "naviyam.candidates": int(metadata.get("candidates", 0)),
+    }
+    for layer, arm in metadata.get("experiments", {}).items():
+        told[f"naviyam.arm.{layer}"] = str(arm["arm"])
+    return told
 
 
 def _route(asked: Turn | Ask) -> str:

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from cluster.telemetry.request import request_id
 from naviyam.errors import (
     ConflictError,
     DeadlineError,
@@ -17,6 +18,7 @@ from naviyam.errors import (
     NotFoundError,
     OverloadedError,
     StaleVersionError,
+    why,
 )
 
 _logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def problem(
         "status": status,
         "code": code,
         "detail": detail,
+        **({"request_id": named} if (named := request_id()) else {}),
         **more,
     }
     return JSONResponse(body, status_code=status, media_type=MEDIA_TYPE, headers=headers)
@@ -84,15 +87,20 @@ def install(app: FastAPI, *, retry_after_s: float) -> None:
                 field = getattr(error, "field", "")
                 errors = [{"field": field, "message": str(error)}] if field else []
                 return problem(status, code, str(error), retry_after_s=wait, errors=errors)
-        _logger.error("%s %s: %s", request.method, request.url.path, error)
+        _logger.error("%s %s: %s", request.method, _route(request), why(error))
         return problem(
             503, "unavailable", "a part is not there; try again", retry_after_s=retry_after_s
         )
 
     @app.exception_handler(Exception)
     async def other(request: Request, error: Exception) -> JSONResponse:
-        _logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        _logger.error("%s %s failed", request.method, _route(request), exc_info=error)
         return problem(500, "internal", "something went wrong here; it was written to the log")
+
+
+def _route(request: Request) -> str:
+    """Return the template of the path: the path itself may name a user."""
+    return getattr(request.scope.get("route"), "path", "unmatched")
 
 
 def _field(location: tuple[Any, ...]) -> str:

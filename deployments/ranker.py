@@ -4,7 +4,10 @@ import asyncio
 
 from ray import serve
 
+from cluster.telemetry.hop import received
+from cluster.telemetry.request import Carrier
 from deployments.rankers import Challengers
+from deployments.replica import begin
 from deployments.stages import Stages, load_challenger, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import NaviyamError, StaleVersionError
@@ -21,6 +24,7 @@ class Ranker:
     """Hot-swaps by itself; answers requests of the current catalogue and of the one before, with the version they name."""
 
     def __init__(self, settings: Settings) -> None:
+        self._tracer = begin(settings, "inner")
         encoder = load_encoder(settings.retrieval)
 
         def load(wanted: DataVersions) -> Stages:
@@ -30,8 +34,14 @@ class Ranker:
         self._challengers = Challengers(load_challenger(settings, encoder))
         self._watching: asyncio.Task[None] | None = None
 
-    async def rank(self, request: RankRequest, top_k: int) -> Ranked:
+    async def rank(
+        self, request: RankRequest, top_k: int, carrier: Carrier | None = None
+    ) -> Ranked:
         """Rank; a version that is not loaded yet is waited for, beside the batches."""
+        with received(carrier, self._tracer, "Ranker.rank"):
+            return await self._rank(request, top_k)
+
+    async def _rank(self, request: RankRequest, top_k: int) -> Ranked:
         if self._watching is None:
             self._watching = asyncio.create_task(self._stages.watch())
         stages = await self._of(request.catalog_version)

@@ -2,6 +2,9 @@
 
 import asyncio
 
+from cluster.telemetry.hop import received
+from cluster.telemetry.request import Carrier
+from deployments.replica import begin
 from deployments.stages import Stages, load_stages
 from deployments.versioned import DataVersions, Versioned, published
 from naviyam.errors import StaleVersionError
@@ -14,6 +17,7 @@ class Retriever:
     """Hot-swaps by itself; answers requests of the current catalogue and of the one before."""
 
     def __init__(self, settings: Settings) -> None:
+        self._tracer = begin(settings, "inner")
         encoder = load_encoder(settings.retrieval)
 
         def load(wanted: DataVersions) -> Stages:
@@ -22,20 +26,25 @@ class Retriever:
         self._stages = Versioned(lambda: published(settings), load)
         self._watching: asyncio.Task[None] | None = None
 
-    async def retrieve(self, request: SearchRequest) -> Retrieved:
-        stages = await self._of(request.catalog_version)
-        assert stages.retriever is not None
-        return await asyncio.to_thread(stages.retriever.search, request)
+    async def retrieve(self, request: SearchRequest, carrier: Carrier | None = None) -> Retrieved:
+        with received(carrier, self._tracer, "Retriever.retrieve"):
+            stages = await self._of(request.catalog_version)
+            assert stages.retriever is not None
+            return await asyncio.to_thread(stages.retriever.search, request)
 
-    async def gather(self, request: SearchRequest) -> Funnelled:
-        stages = await self._of(request.catalog_version)
-        assert stages.funnels is not None
-        return await asyncio.to_thread(stages.funnels.gather, request)
+    async def gather(self, request: SearchRequest, carrier: Carrier | None = None) -> Funnelled:
+        with received(carrier, self._tracer, "Retriever.gather"):
+            stages = await self._of(request.catalog_version)
+            assert stages.funnels is not None
+            return await asyncio.to_thread(stages.funnels.gather, request)
 
-    async def explain_nothing(self, request: SearchRequest) -> tuple[str, ...]:
-        stages = await self._of(request.catalog_version)
-        assert stages.retriever is not None
-        return await asyncio.to_thread(stages.retriever.explain_nothing, request)
+    async def explain_nothing(
+        self, request: SearchRequest, carrier: Carrier | None = None
+    ) -> tuple[str, ...]:
+        with received(carrier, self._tracer, "Retriever.explain_nothing"):
+            stages = await self._of(request.catalog_version)
+            assert stages.retriever is not None
+            return await asyncio.to_thread(stages.retriever.explain_nothing, request)
 
     async def version(self) -> str:
         """Return the index that serves."""

@@ -1,6 +1,7 @@
 """Builds what one process serves from `Settings`: a pipeline over ports, for whichever versions are current. No Ray here."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ from naviyam.dialogue.ports import FunnelSource, Generator, Retriever
 from naviyam.dialogue.screening import open_screen
 from naviyam.dialogue.shops import ShopNames
 from naviyam.errors import ArtifactError
+from naviyam.feedback.log import Commit
 from naviyam.nlg.generator import ArmGenerator
 from naviyam.nlg.writer import Writer
 from naviyam.nlu.classifier import Classifier
@@ -34,6 +36,7 @@ from naviyam.nlu.rules import RuleUnderstander
 from naviyam.nlu.third import Reader, ThirdLayer
 from naviyam.retrieval.encoder import PACKAGED, Encoder, load_encoder
 from naviyam.settings import Settings
+from naviyam.spans import NO_SPANS, Spans
 from naviyam.text import morphemes
 
 _logger = logging.getLogger(__name__)
@@ -83,12 +86,16 @@ class RuntimeBuilder:
         generator: Generator | None,
         remote: RemoteStages | None = None,
         reader: Reader | None = None,
+        spans: Spans = NO_SPANS,
+        told: Callable[[Commit], None] = lambda commit: None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._encoder = encoder
         self._remote = remote
         self._reader = reader
+        self._spans = spans
+        self._told = told
         armed = generator and ArmGenerator(generator, timeout_s=settings.rollout.arm_timeout_s)
         self._writer = Writer(settings.writing, armed, clock)
         if encoder is None and settings.retrieval.encoder == PACKAGED:
@@ -113,7 +120,12 @@ class RuntimeBuilder:
         self._first_classifier(first)
         stages = self._stages(first)
         holder: list[Behavior] = [stages.behavior]
-        state = open_state(self._settings, self._clock, seed=lambda user: holder[0].profile(user))
+        state = open_state(
+            self._settings,
+            self._clock,
+            seed=lambda user: holder[0].profile(user),
+            told=self._told,
+        )
         self._state = state
 
         def load(wanted: DataVersions) -> Runtime:
@@ -183,6 +195,7 @@ class RuntimeBuilder:
             events=state.events,
             writer=self._writer,
             screen=self._screen,
+            spans=self._spans,
         )
         world = World(catalog=catalog, gazetteer=gazetteer, names=ShopNames(catalog))
         pipeline = Pipeline(

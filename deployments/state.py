@@ -7,6 +7,7 @@ from naviyam.clock import Clock
 from naviyam.dialogue.in_memory import InMemoryMemory
 from naviyam.dialogue.ports import EventSink, Memory, Profiles
 from naviyam.dialogue.sqlite_state import SqliteMemory, SqliteProfiles
+from naviyam.feedback.log import Commit
 from naviyam.feedback.sink import DurableSink
 from naviyam.feedback.store import EventStore
 from naviyam.ids import load_or_create_key
@@ -26,7 +27,11 @@ class State:
 
 
 def open_state(
-    settings: Settings, clock: Clock, *, seed: Callable[[str], UserProfile | None]
+    settings: Settings,
+    clock: Clock,
+    *,
+    seed: Callable[[str], UserProfile | None],
+    told: Callable[[Commit], None] = lambda commit: None,
 ) -> State:
     """Open the state below `settings.paths.state`.
 
@@ -50,7 +55,7 @@ def open_state(
             clock, ttl_s=serving.memory_ttl_s, max_sessions=serving.memory_max_sessions
         )
     profiles = SqliteProfiles(root / "profiles.db", seed)
-    events = DurableSink(EventStore.of(settings), clock=clock, settings=settings)
+    events = DurableSink(EventStore.of(settings), clock=clock, settings=settings, told=told)
     closers += [profiles.close, events.close]
 
     def close() -> None:

@@ -30,13 +30,19 @@ class TrafficTable:
 
     Args:
         prepare: by layer, where candidates have to be loaded first.
+        told: is told the revision of each table that was taken.
     """
 
     def __init__(
-        self, prepare: Mapping[Layer, Prepare], *, prepare_timeout_s: float = PREPARE_S
+        self,
+        prepare: Mapping[Layer, Prepare],
+        *,
+        prepare_timeout_s: float = PREPARE_S,
+        told: Callable[[int], None] = lambda revision: None,
     ) -> None:
         self._prepare = prepare
         self._timeout_s = prepare_timeout_s
+        self._told = told
         self._held = self._open = Traffic()
         self._preparing: dict[tuple[Layer, str], asyncio.Task[None]] = {}
 
@@ -68,6 +74,7 @@ class TrafficTable:
             preparing.add_done_callback(lambda _: self._reopen())
             self._preparing[key] = preparing
         self._reopen()
+        self._told(traffic.revision)
         _logger.info("traffic revision %d: %s", traffic.revision, traffic.to_dict()["splits"])
         return True
 

@@ -10,6 +10,18 @@ class NaviyamError(Exception):
     """Root of every error this project raises on purpose."""
 
 
+def why(error: BaseException) -> str:
+    """Return an error for a log line: in words where it is ours or the machine's, else by its type.
+
+    A library's words may quote what a child wrote.
+
+    >>> why(ValueError("secret")), why(NotFoundError("no ranker"))
+    ('ValueError', 'NotFoundError: no ranker')
+    """
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, NaviyamError | OSError) else name
+
+
 class ConfigError(NaviyamError, ValueError):
     """A setting is missing, unknown or contradicts another; the message names the key."""
 

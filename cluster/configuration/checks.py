@@ -189,15 +189,6 @@ def _database(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Find
 
 
 def _scales(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Finding]:
-    for name in ("ingress", "retriever", "ranker", "llm"):
-        scale = getattr(s.serving, name)
-        if scale.min_replicas > scale.max_replicas:
-            yield _error(f"serving.{name}.min_replicas", "is above max_replicas")
-        if scale.target_ongoing_requests > scale.max_ongoing_requests:
-            yield _error(
-                f"serving.{name}.target_ongoing_requests",
-                "is above max_ongoing_requests: no load would ever add a replica",
-            )
     if s.serving.ingress.max_ongoing_requests <= s.serving.max_concurrent_chats:
         yield _warning(
             "serving.ingress.max_ongoing_requests",

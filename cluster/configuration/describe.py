@@ -101,7 +101,12 @@ def meaning_of(key: SettingKey) -> str:
 
 @functools.cache
 def _docstrings(owner: type[Section]) -> Mapping[str, str]:
-    return dict(_field_docstrings(owner))
+    """Return what the class says, and what it leaves to the class that it extends."""
+    found: dict[str, str] = {}
+    for each in reversed(owner.__mro__):
+        if issubclass(each, Section):
+            found |= _field_docstrings(each)
+    return found
 
 
 def _field_docstrings(owner: type[Section]) -> Iterator[tuple[str, str]]:

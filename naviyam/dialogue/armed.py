@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from naviyam.arms import Layer, candidate_of
 from naviyam.dialogue.trace import Trace
-from naviyam.errors import OverloadedError, StaleVersionError
+from naviyam.errors import OverloadedError, StaleVersionError, why
 
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def by_arm(
         except OverloadedError:
             pass
         except Exception as e:
-            _logger.warning("%s %s failed: %s: %s", layer, version, type(e).__name__, e)
+            _logger.warning("%s %s failed: %s", layer, version, why(e))
             failed = True
     answer = await ask(None)
     if failed:

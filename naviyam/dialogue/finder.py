@@ -15,7 +15,7 @@ from naviyam.dialogue.armed import by_arm
 from naviyam.dialogue.ports import FunnelSource, Ranker, Retriever
 from naviyam.dialogue.present import Candidate, candidates_in_order
 from naviyam.dialogue.trace import Trace
-from naviyam.errors import StaleVersionError
+from naviyam.errors import StaleVersionError, why
 from naviyam.feedback.events import CandidateLog
 from naviyam.search import FUNNELS, Funnelled, Ranked, RankRequest, Retrieved, SearchRequest
 
@@ -171,6 +171,7 @@ async def _attempt(name: str, work: Awaitable[_T], trace: Trace) -> _T | None:
         except StaleVersionError:
             raise
         except Exception as e:
-            _logger.warning("%s failed: %s: %s", name, type(e).__name__, e)
+            _logger.warning("%s failed: %s", name, why(e))
+            trace.spans.error(e)
             trace.problems.append(f"{name}_unavailable")
             return None

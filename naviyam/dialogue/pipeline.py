@@ -54,6 +54,7 @@ from naviyam.nlu.rules import screened
 from naviyam.request import Understanding, UserProfile
 from naviyam.safety.screen import InputVerdict, Screen
 from naviyam.settings import Settings
+from naviyam.spans import NO_SPANS, Spans
 
 ANONYMOUS = "anonymous"
 _logger = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Ports:
     writer: Writer
     screen: Screen | None = None
     """None screens by the rules alone."""
+
+    spans: Spans = NO_SPANS
 
 
 class Pipeline:
@@ -119,7 +122,7 @@ class Pipeline:
         Raises:
             StaleVersionError: before `Recommended`, when a part holds another catalogue version.
         """
-        trace = Trace.start(self._clock, turn.received_s)
+        trace = Trace.start(self._clock, turn.received_s, self._ports.spans)
         with trace.stage("orchestrate"):
             profile, turns = await asyncio.gather(
                 self._profile(turn.user_id), self._memory(turn, trace)
@@ -165,7 +168,7 @@ class Pipeline:
         Raises:
             StaleVersionError: a part holds another catalogue version.
         """
-        trace = Trace.start(self._clock, ask.received_s)
+        trace = Trace.start(self._clock, ask.received_s, self._ports.spans)
         with trace.stage("orchestrate"):
             profile = await self._asked(ask)
             trace.arms = ask.arms if profile.consent else NO_ARMS
@@ -221,8 +224,9 @@ class Pipeline:
                 async for piece in said:
                     yield piece
             trace.arm_errors += spoken.arm_errors
-        except Exception:
+        except Exception as e:
             _logger.exception("writing %s failed", decision.write.request_id)
+            trace.spans.error(e)
             trace.problems.append("writer_failed")
             if spoken.text:  # what was said stands; it was checked sentence by sentence
                 return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from naviyam.arms import Arms, Layer
 from naviyam.clock import Clock
 from naviyam.dialogue.turn import STAGES
+from naviyam.spans import NO_SPANS, Spans
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,11 +25,15 @@ class Trace:
     arm_errors: list[Layer] = field(default_factory=list)
     """Layers whose arm could not answer, so that the stable one did."""
 
+    spans: Spans = NO_SPANS
+
     @classmethod
-    def start(cls, clock: Clock, received_s: float) -> "Trace":
+    def start(cls, clock: Clock, received_s: float, spans: Spans = NO_SPANS) -> "Trace":
         """Begin a turn that arrived at `received_s`; what passed since is the first stage."""
-        trace = cls(clock=clock, started_s=received_s)
-        trace.stages_ms["receive"] = max(0.0, clock.monotonic_s() - received_s) * 1_000
+        trace = cls(clock=clock, started_s=received_s, spans=spans)
+        waited_s = max(0.0, clock.monotonic_s() - received_s)
+        trace.stages_ms["receive"] = waited_s * 1_000
+        spans.past("stage", "receive", waited_s)
         return trace
 
     @contextmanager
@@ -36,7 +41,8 @@ class Trace:
         """Add the time inside to a stage of `STAGES`."""
         began = self.clock.monotonic_s()
         try:
-            yield
+            with self.spans.span("stage", name):
+                yield
         finally:
             self.stages_ms[name] += (self.clock.monotonic_s() - began) * 1_000
 
@@ -45,7 +51,8 @@ class Trace:
         """Add the time inside to a part of a stage (`retrieve`, `funnels`)."""
         began = self.clock.monotonic_s()
         try:
-            yield
+            with self.spans.span("part", name):
+                yield
         finally:
             spent = (self.clock.monotonic_s() - began) * 1_000
             self.parts_ms[name] = self.parts_ms.get(name, 0.0) + spent

@@ -36,10 +36,26 @@ _IDLE_S = 5.0
 _logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What became of one batch: `waited_s` from its first record's coming to its being on disk, `wrote_s` the writing alone."""
+
+    kind: str
+    records: int
+    waited_s: float
+    wrote_s: float
+    failed: bool = False
+
+
+def _untold(commit: Commit) -> None:
+    return
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     line: bytes
     key: str | None
+    came_s: float
     answer: "Future[bool]" = field(default_factory=Future)
 
 
@@ -54,6 +70,7 @@ class AppendLog:
         window_s: how long the writer waits for company before it syncs.
         max_records: records after which a segment closes.
         max_age_s: seconds after which a segment closes.
+        told: is told of every batch, in the writer's thread; must not raise.
     """
 
     def __init__(
@@ -65,12 +82,14 @@ class AppendLog:
         window_s: float = 0.002,
         max_records: int = 1_000,
         max_age_s: float = 900.0,
+        told: Callable[[Commit], None] = _untold,
     ) -> None:
         self._folder = folder
         self._clock = clock
         self._window_s = window_s
         self._max_records = max_records
         self._max_age_s = max_age_s
+        self._told = told
         self._wake = threading.Condition()
         self._waiting: list[_Waiting] = []
         self._closing = False
@@ -90,7 +109,9 @@ class AppendLog:
             ConflictError: the log is closed.
         """
         key = record.get(KEY_FIELD)
-        waiting = _Waiting(encode(record), None if key is None else str(key))
+        waiting = _Waiting(
+            encode(record), None if key is None else str(key), self._clock.monotonic_s()
+        )
         waiting.answer.set_running_or_notify_cancel()  # who leaves meanwhile must not undo the write
         with self._wake:
             if self._closing:
@@ -127,18 +148,33 @@ class AppendLog:
         return self._closing or len(self._waiting) >= self._expected
 
     def _commit(self, batch: Sequence[_Waiting]) -> None:
+        began_s = self._clock.monotonic_s()
         try:
             answers = self._write(batch)
         except Exception as e:  # the callers learn of it, and the log goes on with a fresh segment
             _logger.warning("%d records not written in %s: %s", len(batch), self._folder, e)
             self._rollback()
+            self._tell(batch, began_s, failed=True)
             for waiting in batch:
                 waiting.answer.set_exception(e)
             return
+        self._tell(batch, began_s)
         # Counted before anyone is answered: who is answered and comes again at once is no further company.
         self._expected = len(batch) + len(self._waiting)
         for waiting, duplicate in zip(batch, answers, strict=True):
             waiting.answer.set_result(duplicate)
+
+    def _tell(self, batch: Sequence[_Waiting], began_s: float, *, failed: bool = False) -> None:
+        now_s = self._clock.monotonic_s()
+        self._told(
+            Commit(
+                kind=self._folder.name,
+                records=len(batch),
+                waited_s=now_s - min(w.came_s for w in batch),
+                wrote_s=now_s - began_s,
+                failed=failed,
+            )
+        )
 
     def _write(self, batch: Sequence[_Waiting]) -> list[bool]:
         if all(w.key is None for w in batch):

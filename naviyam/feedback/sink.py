@@ -1,12 +1,13 @@
 """The durable event sink: `naviyam.dialogue.ports.EventSink` over append logs of this process."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from naviyam.clock import Clock
-from naviyam.feedback.log import AppendLog
+from naviyam.feedback.log import AppendLog, Commit
 from naviyam.feedback.schema import KINDS
 from naviyam.feedback.ship import Shipper
 from naviyam.feedback.store import EventStore
@@ -20,9 +21,17 @@ class DurableSink:
         store: where events lie.
         clock: names and ages segments.
         settings: `events` says when segments close and are shipped, `serving` how long a sync waits for company.
+        told: is told of every batch that was written or not, in the logs' threads.
     """
 
-    def __init__(self, store: EventStore, *, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        clock: Clock,
+        settings: Settings,
+        told: Callable[[Commit], None] = lambda commit: None,
+    ) -> None:
         self._interactions, self._feedback, self._tombstones, self._operator = self._logs = tuple(
             AppendLog(
                 store.spool / kind,
@@ -31,6 +40,7 @@ class DurableSink:
                 window_s=settings.serving.feedback_fsync_window_s,
                 max_records=settings.events.segment_records,
                 max_age_s=settings.events.segment_age_s,
+                told=told,
             )
             for kind in KINDS
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from naviyam.arms import Layer
-from naviyam.errors import OverloadedError
+from naviyam.errors import OverloadedError, why
 
 _logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class ArmGenerator:
             OverloadedError: the queue is full, for whichever adapter.
         """
         pieces: list[Piece] = []
-        why = "wrote nothing"
+        reason = "wrote nothing"
         try:
             async with asyncio.timeout(self._timeout_s):
                 async for piece in stream:
@@ -97,8 +97,8 @@ class ArmGenerator:
         except OverloadedError:
             raise
         except Exception as e:
-            why = f"{type(e).__name__}: {e}"
-        _logger.warning("adapter %s failed: %s", adapter, why)
+            reason = why(e)
+        _logger.warning("adapter %s failed: %s", adapter, reason)
         return []
 
 

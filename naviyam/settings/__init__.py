@@ -40,6 +40,7 @@ from naviyam.settings.places import MealCardRules, Paths, Places
 from naviyam.settings.section import Section
 from naviyam.settings.serving import Autoscale, EngineScale, LanguageModel, Safety, Serving
 from naviyam.settings.sources import Sources, read_sources
+from naviyam.settings.telemetry import Telemetry
 from naviyam.settings.training import (
     Distributed,
     LoraStage,
@@ -86,6 +87,7 @@ __all__ = [
     "Section",
     "Serving",
     "Settings",
+    "Telemetry",
     "Writing",
     "WritingEvaluation",
     "WritingVariant",
@@ -125,6 +127,7 @@ class Settings(Section):
     schedule: Schedule = Schedule()
     rollout: Rollout = Rollout()
     monitoring: Monitoring = Monitoring()
+    telemetry: Telemetry = Telemetry()
     admin: Admin = Admin()
     access: Access = Access()
     completions: Completions = Completions()

@@ -80,6 +80,12 @@ def _analysed(text: str) -> tuple[tuple[str, str], ...]:
         return tuple((t.form, str(t.tag).partition("-")[0]) for t in _kiwi().tokenize(text))
 
 
+def cache_lookups() -> dict[str, int]:
+    """Return how often the caches of this module knew a text (`hit`) and how often not (`miss`)."""
+    found = (_analysed.cache_info(), _spaced.cache_info())
+    return {"hit": sum(i.hits for i in found), "miss": sum(i.misses for i in found)}
+
+
 def _analyse(text: str) -> tuple[tuple[str, str], ...]:
     return _analysed(unify(normalise(text).text))
 

@@ -50,12 +50,6 @@ def test_nothing_is_wrong_with_a_sound_configuration() -> None:
         ({"retrieval": {"encoder": "who/knows"}}, "llm.base", "warning"),
         ({"jobs": {"database": "nonsense"}}, "jobs.database", "error"),
         ({"jobs": {"database": "mysql://host/db"}}, "jobs.database", "error"),
-        ({"serving": {"llm": {"min_replicas": 3}}}, "serving.llm.min_replicas", "error"),
-        (
-            {"serving": {"ranker": {"target_ongoing_requests": 500}}},
-            "serving.ranker.target_ongoing_requests",
-            "error",
-        ),
         (
             {"serving": {"host": "0.0.0.0", "light_stages": "deployments"}},
             "jobs.database",

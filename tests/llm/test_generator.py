@@ -61,7 +61,7 @@ async def test_pieces_pass_in_order_and_nothing_is_cancelled():
     response = ScriptedResponse(["치킨", " 좋죠!"])
     handle = ScriptedHandle(response)
     assert await collect(HandleGenerator(handle), adapter="nlg@2") == ["치킨", " 좋죠!"]
-    assert handle.asked == ("질문", "nlg@2", "r", None)
+    assert handle.asked == ("질문", "nlg@2", "r", None, {})
     assert not response.cancelled
 
 
@@ -114,7 +114,7 @@ async def test_a_message_is_read_greedily_against_the_schema_and_a_reader_that_l
     handle = ScriptedHandle(response)
     reader = GeneratedReader(HandleGenerator(handle), Nlu(llm_adapter="nlu@3"))
     assert await reader.read("안녕", request_id="r") == '{"intent":"GREETING"}'
-    prompt, adapter, request_id, overrides = handle.asked
+    prompt, adapter, request_id, overrides, _ = handle.asked
     assert (prompt, adapter, request_id) == ("안녕", "nlu@3", "r")
     assert overrides["temperature"] == 0.0
     assert overrides["json_schema"] == schema(filters=False)

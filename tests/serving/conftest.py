@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from cluster.telemetry.tracer import NO_TRACER
 from deployments.ingress import create_app
 from deployments.pipeline import ChatService
 from deployments.runtime import RuntimeBuilder
@@ -62,10 +63,15 @@ def state(tmp_path_factory, encoder):
 def service_of(encoder):
     """Build a service over a state folder; the caller closes it through its app's lifespan."""
 
-    def build(state, *, generator=None, metrics=None, **sections):
+    def build(state, *, generator=None, metrics=None, tracer=NO_TRACER, **sections):
         settings, clock = _settings_at(state, **sections), SystemClock()
         runtimes, opened = RuntimeBuilder(
-            settings, clock, encoder=encoder, generator=generator
+            settings,
+            clock,
+            encoder=encoder,
+            generator=generator,
+            spans=tracer,
+            told=(lambda commit: None) if metrics is None else metrics.committed,
         ).start()
 
         async def ok():
@@ -76,7 +82,13 @@ def service_of(encoder):
 
         probes = {"index": ok, "ranker": ok, "llm": disabled}
         return ChatService(
-            runtimes, opened, settings=settings, clock=clock, probes=probes, metrics=metrics
+            runtimes,
+            opened,
+            settings=settings,
+            clock=clock,
+            probes=probes,
+            metrics=metrics,
+            tracer=tracer,
         )
 
     return build

@@ -21,11 +21,12 @@ from cluster.rollout.part import MemoryFleet, RolloutPart, look, look_of
 from cluster.rollout.rollouts import Rollouts
 from cluster.rollout.sql_looks import SqlLooks
 from cluster.rollout.sql_store import SqlExperiments
+from cluster.telemetry.instruments import MemoryMeter
 from deployments.admin.keys import load_or_create_admin_key
 from deployments.admin.live.own import OwnScraper
 from deployments.admin.open import Control
 from deployments.ingress import create_app
-from deployments.metrics import MemoryMeter, ServiceMetrics
+from deployments.metrics import ServiceMetrics
 from naviyam.clock import FakeClock, SystemClock
 from tests.rollout.crowd import BEGAN, crowd
 

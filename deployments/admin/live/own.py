@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cluster.monitoring.scrapes import Scrape, page_of
-from deployments.metrics import LANGUAGE_MODEL, SERVICE, Instrument, MemoryMeter
+from cluster.telemetry.catalogue import LANGUAGE_MODEL, SERVICE
+from cluster.telemetry.instruments import Instrument, MemoryMeter
 from naviyam.clock import Clock
 
 _BY_NAME = {instrument.name: instrument for instrument in (*SERVICE, *LANGUAGE_MODEL)}

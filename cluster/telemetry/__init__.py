@@ -1,0 +1,1 @@
+"""What the system says of itself to Prometheus, to a trace collector and in its logs. No Ray."""
