@@ -64,7 +64,7 @@ def show(
     document = {
         **_document(held),
         "state": _state(registry, held),
-        "history": [_entry(e) for e in history],
+        "history": [e.to_dict() for e in history],
     }
     facts = [
         ("folder", held.folder),
@@ -174,7 +174,7 @@ def _serving(session: Session) -> frozenset[str]:
 
 def _tell(session: Session, entry: "Served") -> None:
     session.answer(
-        _entry(entry),
+        entry.to_dict(),
         table(
             f"{entry.name} serves {entry.version}",
             ("at", "act", "version", "instead of", "who", "why"),
@@ -198,19 +198,5 @@ def _row(entry: "Served") -> tuple[object, ...]:
     return at, entry.act, entry.version, entry.previous, entry.who, entry.why
 
 
-def _entry(entry: "Served") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {**asdict(entry), "at": entry.at.isoformat()}
-
-
 def _document(held: "ModelVersion") -> dict[str, Any]:
-    from dataclasses import asdict
-
-    removed = held.removed_at.isoformat() if held.removed_at is not None else None
-    return {
-        **asdict(held),
-        "folder": str(held.folder),
-        "created_at": held.created_at.isoformat(),
-        "removed_at": removed,
-    }
+    return {**held.to_dict(), "folder": str(held.folder)}

@@ -5,10 +5,10 @@ serves. The registry says where a version comes from, what it measured, and who 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 Alias = Literal["champion", "challenger"]
 ALIASES: Mapping[str, Alias] = {"champion": "champion", "challenger": "challenger"}
@@ -49,6 +49,21 @@ class ModelVersion:
     removed_at: datetime | None = None
     """When its files were cleaned up; the record stays."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON; where it lies on this machine is left out."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "kind": self.kind,
+            "digest": self.digest,
+            "files": dict(self.files),
+            "lineage": asdict(self.lineage),
+            "metrics": dict(self.metrics),
+            "created_at": self.created_at.isoformat(),
+            "refused": self.refused,
+            "removed_at": self.removed_at and self.removed_at.isoformat(),
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -62,6 +77,10 @@ class Served:
     why: str
     at: datetime
     metrics: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return {**asdict(self), "at": self.at.isoformat(), "metrics": dict(self.metrics)}
 
 
 class Records(Protocol):

@@ -1,12 +1,10 @@
 """`/admin/models`: versions, their history, promotion and rollback over HTTP, the same verbs as `naviyam models`."""
 
-from dataclasses import asdict
 from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.registry.models import ModelVersion, Served
 from deployments.admin.acts import Acts
 from deployments.admin.open import Control
 
@@ -34,7 +32,7 @@ def routes(control: Control) -> APIRouter:
             name: {
                 "champion": getattr(registry.alias(name, "champion"), "version", None),
                 "challenger": getattr(registry.alias(name, "challenger"), "version", None),
-                "versions": [_document(v) for v in registry.versions(name)],
+                "versions": [v.to_dict() for v in registry.versions(name)],
             }
             for name in registry.names()
         }
@@ -42,7 +40,7 @@ def routes(control: Control) -> APIRouter:
     @router.get("/{name}")
     def history(name: str) -> dict[str, Any]:
         """Return what served of one model, oldest first."""
-        return {"name": name, "history": [_entry(e) for e in control.registry.history(name)]}
+        return {"name": name, "history": [e.to_dict() for e in control.registry.history(name)]}
 
     @router.post("/{name}")
     def serve(name: str, body: ServeIn, act: Acts) -> dict[str, Any]:
@@ -62,23 +60,6 @@ def routes(control: Control) -> APIRouter:
         else:
             served = registry.rollback(name, body.version, who=body.who, why=body.why)
         act.became({"serves": served.version})
-        return _entry(served)
+        return served.to_dict()
 
     return router
-
-
-def _document(version: ModelVersion) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "kind": version.kind,
-        "digest": version.digest,
-        "lineage": asdict(version.lineage),
-        "metrics": dict(version.metrics),
-        "created_at": version.created_at.isoformat(),
-        "refused": version.refused,
-        "removed_at": version.removed_at and version.removed_at.isoformat(),
-    }
-
-
-def _entry(entry: Served) -> dict[str, Any]:
-    return {**asdict(entry), "at": entry.at.isoformat(), "metrics": dict(entry.metrics)}

@@ -119,6 +119,8 @@ function rating(parts, number, does) {
 /** Say quietly how it went; a click alone is not talked about. */
 function hear(parts, type, outcome) {
   if (type === "clicked") return;
-  parts.said.textContent = outcome === "kept" ? words.FEEDBACK[type] : words.FEEDBACK[outcome];
-  say(parts.said.textContent);
+  const text = outcome === "kept" ? words.FEEDBACK[type] : words.FEEDBACK[outcome];
+  if (parts.said.textContent === text) return;
+  parts.said.textContent = text;
+  say(text);
 }

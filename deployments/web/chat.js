@@ -79,18 +79,25 @@ function after({ parts, state }) {
   }
   if (recommendations.length && metadata.method !== "safety") {
     const list = make("ul", "chips next", "", ...chips(words.NEXT));
+    if (metadata.place === null && !place.district) list.prepend(placeChip());
     list.setAttribute("aria-label", "이어서 물어보기");
     parts.after.append(list);
   }
 }
 
 function chips(texts) {
-  return texts.map((text) => {
-    const button = make("button", "chip", text);
-    button.type = "button";
-    button.addEventListener("click", () => ask(text));
-    return make("li", "", "", button);
-  });
+  return texts.map((text) => chip(text, () => ask(text)));
+}
+
+function placeChip() {
+  return chip(words.PLACE.chip, () => $("open-place").click());
+}
+
+function chip(text, does) {
+  const button = make("button", "chip", text);
+  button.type = "button";
+  button.addEventListener("click", does);
+  return make("li", "", "", button);
 }
 
 function stop() {

@@ -70,6 +70,7 @@ export const PLACE = {
   none: "어느 동네에서 먹을까요?",
   here: "지금 내 위치",
   pick: "고르기",
+  chip: "동네 고르기",
   change: "바꾸기",
   looking: "위치를 알아보고 있어요…",
   ready: "내 위치에서 가까운 곳을 찾을게요.",

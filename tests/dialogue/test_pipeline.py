@@ -76,6 +76,8 @@ def test_hard_wishes_hold_whatever_search_brings(bench):
     assert done.recommendations[2].open_now is None
     assert done.recommendations[0].menus[0].name == "반 마리"
     assert done.recommendations[0].menus[1].over_limit_won == 6_500
+    told = done.to_dict()["recommendations"][0]["menus"]
+    assert [m.get("over_limit_won") for m in told][:2] == [None, 6_500]
     bench.means("5천원", filters=Filters(budget_max=5_000))
     done = bench.ask("5천원")
     assert [r.shop_id for r in done.recommendations] == ["s2", "s6"]

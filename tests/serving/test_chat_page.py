@@ -374,6 +374,7 @@ def test_a_lost_connection_loses_no_feedback(chat, world):
     page.context.set_offline(False)
     page.wait_for_selector(".shop .quiet:has-text('찜했어요')")
     assert len(world.log("feedback")) == before + 2
+    assert page.evaluate("sessionStorage['naviyam-feedback']") == "[]"
     page.click(".trouble button")
     page.wait_for_selector(".turn:last-of-type .shop")
 

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from deployments.pages import ASSETS, FOLDER, MEDIA_TYPES, page_router
+from naviyam.text.easy import STIGMA_WORDS
 
 
 @pytest.fixture
@@ -62,4 +63,12 @@ def test_pages_hold_nothing_inline_and_name_only_listed_files():
 
 
 def test_the_folder_holds_nothing_that_is_not_listed():
-    assert {p.name for p in FOLDER.iterdir()} == set(ASSETS.values())
+    ours = {p.name for p in FOLDER.iterdir() if not p.name.startswith("ops")}
+    assert ours == set(ASSETS.values())  # the operations page lists its own
+
+
+def test_no_page_shames_or_tells_the_next_seat_how_a_child_pays():
+    for name in ASSETS.values():
+        text = (FOLDER / name).read_text()
+        assert not [w for w in STIGMA_WORDS if w in text], name
+    assert "급식카드" not in (FOLDER / "index.html").read_text() + (FOLDER / "words.js").read_text()
