@@ -42,6 +42,11 @@ def misplaced(settings: Settings, addresses: Sequence[str]) -> Misplaced | None:
             reason=f"{where}, and SQLite is a file of one machine: set jobs.database to a PostgreSQL URL "
             "(postgresql+psycopg://user@host/naviyam)"
         )
+    if not settings.events.spool:
+        return Misplaced(
+            reason=f"{where}, and events are written in paths.state, where the locks of a shared folder do not hold: "
+            "set events.spool to a folder of each machine's own disk, and events.uri to where all of them end"
+        )
     return None
 
 

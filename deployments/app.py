@@ -14,6 +14,7 @@ from ray.serve.handle import DeploymentHandle
 
 from cluster.ray_io.meter import RayMeter
 from cluster.telemetry.catalogue import SERVICE
+from deployments.completions.handle import HandleCompletions
 from deployments.config import AppArgs, deployment_options, load_settings
 from deployments.generator import GeneratedReader, HandleGenerator
 from deployments.handles import (
@@ -81,6 +82,8 @@ class Ingress:
             spans=tracer,
             told=metrics.committed,
         )
+        retry_after_s = settings.serving.retry_after_s
+        self._completions = None if llm is None else HandleCompletions(llm, retry_after_s)
         runtimes, state = builder.start()
         self._service = ChatService(
             runtimes,
@@ -111,7 +114,7 @@ class Ingress:
             )
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self._service, echoes=False)
+        return create_app(self._service, completions=self._completions, echoes=False)
 
 
 def build_app(args: AppArgs) -> Application:

@@ -59,5 +59,6 @@ def deployment_options(scale: Autoscale, *, num_gpus: float = 0.0) -> dict[str, 
         "ray_actor_options": {
             **actor,
             **({"resources": dict(scale.resources)} if scale.resources else {}),
+            **({"label_selector": dict(scale.node_labels)} if scale.node_labels else {}),
         },
     }

@@ -18,7 +18,12 @@ from vllm.lora.request import LoRARequest
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-from cluster.registry.adapters import AdapterInfo, check_adapter, difference_adapter
+from cluster.registry.adapters import (
+    AdapterInfo,
+    check_adapter,
+    difference_adapter,
+    undoing_adapter,
+)
 from cluster.registry.champion import UNVERSIONED
 from deployments.adapter_table import AdapterSpec, AdapterTable, Entry, plan_adapters
 from deployments.engine_setup import (
@@ -32,6 +37,9 @@ from deployments.watchdog import MARK, Processes
 from naviyam.clock import Clock, SystemClock
 from naviyam.errors import ArtifactError, ConflictError, InputError, NaviyamError, OverloadedError
 from naviyam.settings import Settings
+
+_PLAIN_SLOT = 1_000_000
+"""The engine's id of what undoes the champion; the table counts its ids from 1."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +56,16 @@ class LoadedAdapter:
     version: str
     digest: str
     running: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A piece of an answer: the text since the one before, and the counts so far. `finish` is set in the last one."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    finish: str | None = None
 
 
 class LLMEngine:
@@ -68,6 +86,7 @@ class LLMEngine:
         self._clock = clock
         self._merged: AdapterInfo | None = None
         self._default: Entry | None = None
+        self._plain: Entry | None = None
         self._wanted: frozenset[str] = frozenset()
         self._leaving: set[asyncio.Task[None]] = set()
         self._table = AdapterTable(capacity=settings.llm.max_loras)
@@ -101,9 +120,7 @@ class LLMEngine:
         configure_environment(settings, environ)
         processes = Processes.guard(environ)
         try:
-            llm = await asyncio.to_thread(
-                AsyncLLM.from_engine_args, engine_args(settings, served.model)
-            )
+            llm = await asyncio.to_thread(AsyncLLM.from_engine_args, engine_args(settings, served))
         except Exception as e:
             await asyncio.to_thread(processes.end)
             raise EngineDownError(f"vLLM did not start on {served.model}: {e}") from e
@@ -148,10 +165,29 @@ class LLMEngine:
             InputError: the prompt is too long or a sampling value is out of range.
             EngineDownError: the engine died.
         """
-        params = self._sampling.updated(overrides).params()
-        entry = self._begin(adapter)
+        entry = self._default if adapter is None else self._table.find(adapter)
+        sampling = self._sampling.updated(overrides)
+        pieces = self.write(prompt, entry, sampling, request_id=request_id, served=served)
+        async with contextlib.aclosing(pieces):
+            async for piece in pieces:
+                if piece.text:
+                    yield piece.text
+
+    async def write(
+        self,
+        prompt: str,
+        entry: Entry | None,
+        sampling: Sampling,
+        *,
+        request_id: str,
+        served: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[Written, None]:
+        """Yield an answer written with a loaded adapter, None for the served weights as they are; see `generate`."""
+        params = sampling.params()
+        self._begin(entry)
         if served is not None:
             served(entry.spec.key if entry is not None else "none")
+        count = 0
         try:
             (rendered,) = await self._llm.renderer.render_cmpl_async([{"prompt": prompt}])
             stream = self._llm.generate(
@@ -160,9 +196,15 @@ class LLMEngine:
             async with contextlib.aclosing(stream):
                 async for output in stream:
                     self._last_output_s = self._clock.monotonic_s()
-                    self._tokens += len(output.outputs[0].token_ids)
-                    if text := output.outputs[0].text:
-                        yield text
+                    new = output.outputs[0]
+                    self._tokens += len(new.token_ids)
+                    count += len(new.token_ids)
+                    yield Written(
+                        text=new.text,
+                        prompt_tokens=len(output.prompt_token_ids or ()),
+                        completion_tokens=count,
+                        finish=new.finish_reason,
+                    )
         except (VLLMClientError, ValueError) as e:
             raise InputError(f"the engine refused request {request_id}: {e}", field="prompt") from e
         except (EngineDeadError, EngineGenerateError) as e:
@@ -248,6 +290,46 @@ class LLMEngine:
             await asyncio.gather(*(self.unload_adapter(s.key) for s in unload))
         return failed
 
+    @property
+    def merged(self) -> AdapterInfo | None:
+        """The champion where it is part of the weights."""
+        return self._merged
+
+    def find(self, adapter: str) -> Entry:
+        """Return the entry of `name@version`, or of a name: the default one's if it has it, else the newest.
+
+        Raises:
+            NotFoundError: it is not loaded.
+        """
+        default = self._default
+        if default is not None and adapter == default.spec.name:
+            return default
+        return self._table.find(adapter)
+
+    async def undo_champion(self, name: str) -> Entry:
+        """Return what makes the plain base of a merged engine; loaded once, into a place beside `llm.max_loras`.
+
+        Raises:
+            ConflictError: the champion is not merged.
+            ArtifactError: the engine refused it.
+        """
+        async with self._loading:
+            if self._merged is None:
+                raise ConflictError("the champion is not merged: no adapter writes as the base")
+            if self._plain is None:
+                root = self._settings.paths.cache / "difference"
+                path = await asyncio.to_thread(undoing_adapter, self._merged, root)
+                spec = AdapterSpec(name=name, version="plain", path=str(path))
+                await self._add_to_engine(spec, _PLAIN_SLOT, path)
+                digest = self._merged.digest
+                self._plain = Entry(spec=spec, digest=digest, slot=_PLAIN_SLOT, path=str(path))
+            return self._plain
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base's tokenizer, of transformers."""
+        return self._llm.get_tokenizer()
+
     def adapters(self) -> tuple[LoadedAdapter, ...]:
         """Return the adapters that requests may ask for."""
         return tuple(_describe(e) for e in self._table.loaded())
@@ -287,7 +369,7 @@ class LLMEngine:
                 f" (llm.stall_timeout_s {self._settings.llm.stall_timeout_s})"
             )
 
-    def _begin(self, adapter: str | None) -> Entry | None:
+    def _begin(self, entry: Entry | None) -> None:
         llm = self._settings.llm
         limit = llm.max_num_seqs + llm.max_queued
         if self._llm.errored:
@@ -297,13 +379,11 @@ class LLMEngine:
                 f"the language model has {self._active} requests, its limit is {limit}",
                 retry_after_s=self._settings.serving.retry_after_s,
             )
-        entry = self._default if adapter is None else self._table.find(adapter)
         if self._active == 0:
             self._last_output_s = self._clock.monotonic_s()
         self._active += 1
         if entry is not None:
             self._table.begin(entry)
-        return entry
 
     async def _load_champion(self) -> None:
         """Know the champion's content, so that it can be asked for by name, merged or not."""
@@ -329,6 +409,10 @@ class LLMEngine:
         if merged is not None:
             root = self._settings.paths.cache / "difference"
             path = await asyncio.to_thread(difference_adapter, info, merged, root)
+        await self._add_to_engine(spec, slot, path)
+        self._table.add(spec, digest=info.digest, slot=slot, path=str(path))
+
+    async def _add_to_engine(self, spec: AdapterSpec, slot: int, path: Path) -> None:
         request = LoRARequest(f"{spec.key}#{slot}", slot, str(path))
         try:
             await self._llm.add_lora(request)
@@ -336,7 +420,6 @@ class LLMEngine:
             raise EngineDownError(f"the engine died before {spec.key} was loaded") from e
         except Exception as e:
             raise ArtifactError(f"the engine refused adapter {spec.key}: {e}") from e
-        self._table.add(spec, digest=info.digest, slot=slot, path=str(path))
 
     def _check_rank(self, spec: AdapterSpec, info: AdapterInfo) -> None:
         rank = info.rank + (self._merged.rank if self._merged is not None else 0)

@@ -92,11 +92,11 @@ def needs_merge(base_config: Mapping[str, Any]) -> bool:
     return True
 
 
-def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
-    """Return vLLM's arguments for the configured engine on a model folder."""
+def engine_args(settings: Settings, served: ServedModel) -> AsyncEngineArgs:
+    """Return vLLM's arguments for the configured engine on what it serves."""
     llm = settings.llm
     arguments: dict[str, Any] = {
-        "model": str(model),
+        "model": str(served.model),
         "dtype": _dtype(settings),
         "max_model_len": llm.max_model_len,
         "max_num_seqs": llm.max_num_seqs,
@@ -115,10 +115,13 @@ def engine_args(settings: Settings, model: Path) -> AsyncEngineArgs:
         # On a CPU vLLM 0.32 computes a request without an adapter, in a batch with others, by the last slot: it stays
         # empty (slots fill from the first on).
         spare = 0 if llm.num_gpus else 1
+        # The plain base of a merged engine is one more adapter: what undoes the champion.
+        undoing = 1 if settings.completions.enabled and served.merged else 0
+        slots = llm.max_loras + undoing + spare
         arguments |= {
             "enable_lora": True,
-            "max_loras": llm.max_loras + spare,
-            "max_cpu_loras": llm.max_loras + spare,
+            "max_loras": slots,
+            "max_cpu_loras": slots,
             "max_lora_rank": llm.max_lora_rank,
         }
         if not llm.num_gpus:

@@ -6,7 +6,7 @@ writer and the understanding can fall back.
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ray.exceptions import RayError
 from ray.serve.exceptions import BackPressureError, RayServeException
@@ -19,6 +19,7 @@ from naviyam.nlg.generator import ServedBy
 from naviyam.nlu.llm import schema
 from naviyam.settings import Nlu
 
+_T = TypeVar("_T")
 _INTENT_TOKENS = 24
 _FILTERS_TOKENS = 96
 """Tokens of the longest answer, in the packaged base's small vocabulary."""
@@ -89,34 +90,38 @@ class HandleGenerator:
         attributes = {"naviyam.adapter": adapter or "champion"}
         with self._tracer.client("generate", attributes) as parent:
             response = self._handle.remote(prompt, adapter, request_id, overrides, carrier(parent))
-            pieces = self._pieces(response, request_id)
+            pieces: AsyncGenerator[str | ServedBy, None] = relayed(
+                response, request_id, retry_after_s=self._retry_after_s
+            )
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
                     yield piece
 
-    async def _pieces(
-        self, response: DeploymentResponseGenerator[Any], request_id: str
-    ) -> AsyncGenerator[str | ServedBy, None]:
-        finished = False
-        try:
-            async for piece in response:
-                yield piece
-            finished = True
-        except BackPressureError as e:
-            raise OverloadedError(
-                f"the language model's queue is full: {e}", retry_after_s=self._retry_after_s
-            ) from e
-        except NaviyamError as e:
-            finished = True
-            raise _unwrapped(e) from e
-        except (RayError, RayServeException) as e:
-            raise ModelDownError(
-                f"the language model did not answer request {request_id}: {type(e).__name__}"
-            ) from e
-        finally:
-            if not finished:
-                with contextlib.suppress(RayError, RayServeException):
-                    response.cancel()
+
+async def relayed(
+    response: "DeploymentResponseGenerator[_T]", request_id: str, *, retry_after_s: float
+) -> AsyncGenerator[_T, None]:
+    """Yield what a replica streams; closing it cancels the request there. Raises as `HandleGenerator.stream`."""
+    finished = False
+    try:
+        async for piece in response:
+            yield piece
+        finished = True
+    except BackPressureError as e:
+        raise OverloadedError(
+            f"the language model's queue is full: {e}", retry_after_s=retry_after_s
+        ) from e
+    except NaviyamError as e:
+        finished = True
+        raise _unwrapped(e) from e
+    except (RayError, RayServeException) as e:
+        raise ModelDownError(
+            f"the language model did not answer request {request_id}: {type(e).__name__}"
+        ) from e
+    finally:
+        if not finished:
+            with contextlib.suppress(RayError, RayServeException):
+                response.cancel()
 
 
 class TextStream(Protocol):

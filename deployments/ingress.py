@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version as package_version
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -14,9 +14,12 @@ from cluster.telemetry.request import request_id
 from deployments import problems
 from deployments.access import layer
 from deployments.access.desk import Desk
-from deployments.access.layer import admit_user
+from deployments.access.layer import Admit
 from deployments.admin.open import Control
 from deployments.admin.router import admin_router
+from deployments.completions.port import Completions
+from deployments.completions.routes import completion_routes
+from deployments.gone import GONE, ClientGoneError, unless_gone
 from deployments.limits import BodyLimit
 from deployments.observed import ObservedApp
 from deployments.pages import page_router
@@ -32,15 +35,7 @@ from deployments.runtime import describe
 from naviyam.dialogue.turn import Delta, Done, Event, Failed, Recommended, Understood
 
 EVENT_STREAM = "text/event-stream"
-_GONE = 499
-"""Nobody reads it; the access log shows that the caller hung up."""
-
 _READY = frozenset(("ok", "disabled"))
-_T = TypeVar("_T")
-
-
-class ClientGoneError(Exception):
-    """The caller hung up; its work was cancelled."""
 
 
 def create_app(
@@ -48,6 +43,7 @@ def create_app(
     *,
     desk: Desk | None = None,
     control: Control | None = None,
+    completions: Completions | None = None,
     echoes: bool = True,
 ) -> FastAPI:
     """Return the application; its lifespan watches for new versions and traffic and closes the service at the end.
@@ -56,6 +52,7 @@ def create_app(
         service: what answers.
         desk: keys and limits; None opens the installation's.
         control: what the admin routes act on; None opens the installation's.
+        completions: the language model for other teams, where there is one.
         echoes: see `Observer`.
     """
 
@@ -81,21 +78,23 @@ def create_app(
     problems.install(app, retry_after_s=service.settings.serving.retry_after_s)
     desk = desk or service.open_desk()
     layer.install(app, desk)
-    _conversation_routes(app, service, desk)
-    _record_routes(app, service, desk)
+    admit = layer.user_gate(desk, service.pseudonym)
+    _conversation_routes(app, service, admit)
+    _record_routes(app, service, admit)
     _operation_routes(app, service)
     app.include_router(admin_router(service.settings, keyring=desk.keyring, control=control))
+    app.include_router(completion_routes(completions, service.settings, service.clock))
     app.include_router(page_router())
     return app
 
 
-def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
+def _conversation_routes(app: FastAPI, service: ChatService, admit: Admit) -> None:
     @app.post("/chat")
     async def chat(body: ChatRequest, request: Request) -> Response:
         """Answer a message: JSON, or server-sent events where the caller accepts them."""
-        await admit_user(desk, request, "user_chats", service.pseudonym(body.user_id))
+        space = await admit(request, "user_chats", body.user_id)
         if EVENT_STREAM in request.headers.get("accept", ""):
-            events = service.events(body)
+            events = service.events(body, space)
             first = await anext(events)  # a refusal is a problem with its status, not an event
             return StreamingResponse(
                 _server_sent(first, events),
@@ -103,16 +102,16 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             )
         try:
-            done = await _unless_gone(request, service.chat(body))
+            done = await unless_gone(request, service.chat(body, space))
         except ClientGoneError:
-            return Response(status_code=_GONE)
+            return Response(status_code=GONE)
         return JSONResponse(done.to_dict())
 
     @app.post("/recommendations")
     async def recommendations(body: RecommendRequest, request: Request) -> JSONResponse:
         """Return ranked shops without a written answer."""
-        await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
-        found = await service.recommend(body)
+        space = await admit(request, "user_searches", body.user_id)
+        found = await service.recommend(body, space)
         return JSONResponse(
             {
                 "interaction_id": found.interaction_id,
@@ -127,17 +126,16 @@ def _conversation_routes(app: FastAPI, service: ChatService, desk: Desk) -> None
     @app.post("/understand")
     async def understand(body: UnderstandRequest, request: Request) -> JSONResponse:
         """Return what a text means, without answering it."""
-        if body.user_id is not None:
-            await admit_user(desk, request, "user_searches", service.pseudonym(body.user_id))
-        return JSONResponse((await service.understand(body)).to_dict())
+        space = await admit(request, "user_searches", body.user_id)
+        return JSONResponse((await service.understand(body, space)).to_dict())
 
 
-def _record_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
+def _record_routes(app: FastAPI, service: ChatService, admit: Admit) -> None:
     @app.post("/feedback", status_code=202)
     async def feedback(body: FeedbackRequest, request: Request) -> JSONResponse:
         """Record a click, order, favourite or rating; answered when it is on disk."""
-        await admit_user(desk, request, "user_records", service.pseudonym(body.user_id))
-        accepted = await service.feedback(body)
+        space = await admit(request, "user_records", body.user_id)
+        accepted = await service.feedback(body, space)
         return JSONResponse(
             {
                 "status": "success",
@@ -156,20 +154,20 @@ def _record_routes(app: FastAPI, service: ChatService, desk: Desk) -> None:
     @app.get("/users/{user_id}")
     async def user(user_id: str, request: Request) -> JSONResponse:
         """Return a profile and the consent."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        return JSONResponse(await service.user(user_id))
+        space = await admit(request, "user_records", user_id)
+        return JSONResponse(await service.user(user_id, space))
 
     @app.put("/users/{user_id}")
     async def put_user(user_id: str, request: Request, body: ProfileIn) -> JSONResponse:
         """Replace a profile."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        return JSONResponse(await service.put_user(user_id, body))
+        space = await admit(request, "user_records", user_id)
+        return JSONResponse(await service.put_user(user_id, body, space))
 
     @app.delete("/users/{user_id}")
     async def delete_user(user_id: str, request: Request) -> JSONResponse:
         """Remove a user from profile, memory and logs."""
-        await admit_user(desk, request, "user_records", service.pseudonym(user_id))
-        await service.forget(user_id)
+        space = await admit(request, "user_records", user_id)
+        await service.forget(user_id, space)
         return JSONResponse({"user_id": user_id, "deleted": True})
 
 
@@ -255,22 +253,3 @@ def server_sent_event(event: Event) -> str:
 
 def _frame(name: str, data: Mapping[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, _T]) -> _T:
-    """Await `work`; cancel it when the caller hangs up, so that nothing is generated for nobody."""
-
-    async def gone() -> None:
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-
-    task, watcher = asyncio.ensure_future(work), asyncio.ensure_future(gone())
-    try:
-        await asyncio.wait((task, watcher), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGoneError
-        return task.result()
-    finally:
-        for each in (task, watcher):
-            each.cancel()
-        await asyncio.gather(task, watcher, return_exceptions=True)

@@ -21,6 +21,7 @@ from cluster.telemetry.catalogue import LANGUAGE_MODEL
 from cluster.telemetry.hop import received
 from cluster.telemetry.request import Carrier
 from deployments.adapter_table import AdapterSpec, parse_adapters
+from deployments.completions.port import Completion, Model, Piece
 from deployments.config import deployment_options
 from deployments.follow import AdapterFollower
 from deployments.llm_metrics import LanguageModelMetrics
@@ -30,9 +31,13 @@ from naviyam.nlg.generator import ServedBy
 from naviyam.settings import Settings
 
 if TYPE_CHECKING:
+    from deployments.completions.guests import Guests
     from deployments.engine import LLMEngine
 
 _ENGINE_MODULE = "deployments.engine"
+_GUESTS_MODULE = "deployments.completions.guests"
+_GUEST = "v1"
+"""Other teams' generations in the metrics, whatever they ask for."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +49,7 @@ class LLM:
         self._settings = Settings.parse(settings, source="LLM deployment")
         self._tracer = begin(self._settings, "inner")
         self._engine: LLMEngine | None = None
+        self._guests: Guests | None = None
         self._starting: asyncio.Task[LLMEngine] | None = None
         self._following: asyncio.Task[None] | None = None
         self._failed: dict[str, str] = {}
@@ -101,6 +107,24 @@ class LLM:
                     yield ServedBy(adapter=told.pop())
                 yield piece
 
+    async def complete(
+        self, completion: Completion, request_id: str
+    ) -> AsyncGenerator[Piece, None]:
+        """Write for another team; see `Guests`. A cancelled call aborts the request."""
+        engine = await self._ready()
+        assert self._guests is not None
+        pieces = self._guests.complete(completion, request_id=request_id)
+        counted = self._metrics.counted(pieces, engine, _GUEST)
+        async with contextlib.aclosing(counted):
+            async for piece in counted:
+                yield piece
+
+    async def guest_models(self) -> tuple[Model, ...]:
+        """Return what other teams may ask for."""
+        await self._ready()
+        assert self._guests is not None
+        return await self._guests.models()
+
     async def load_adapter(self, name: str, version: str, path: str) -> dict[str, Any]:
         """Load an adapter into this replica; for all replicas change `user_config` instead."""
         engine = await self._ready()
@@ -151,6 +175,9 @@ class LLM:
                 start = module.LLMEngine.start(self._settings, environ=os.environ)
                 self._starting = asyncio.ensure_future(start)
             self._engine = await self._starting
+            if self._guests is None:
+                guests = importlib.import_module(_GUESTS_MODULE)
+                self._guests = guests.Guests(self._engine, self._settings)
             if self._following is None:
                 follower = AdapterFollower(self._settings, self._engine)
                 self._following = asyncio.ensure_future(follower.watch())

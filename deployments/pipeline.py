@@ -1,6 +1,7 @@
 """The service behind the routes: gates, pseudonyms, deadlines, a second try on newer data. No HTTP, no Ray.
 
-User ids become pseudonyms here; nothing behind this module sees what a caller sent as `user_id`.
+User ids become pseudonyms here; nothing behind this module sees what a caller sent as `user_id`. `space` is whose ids they are
+(`cluster.access.keys.ApiKey.users`): the same id in two spaces is two users.
 """
 
 import asyncio
@@ -129,7 +130,7 @@ class ChatService:
             tracer=self._tracer, clock=self.clock, http=self._metrics.http, echoes=echoes
         )
 
-    async def events(self, request: ChatRequest) -> AsyncGenerator[Event, None]:
+    async def events(self, request: ChatRequest, space: str = "") -> AsyncGenerator[Event, None]:
         """Answer a message as events; the last is `Done` or, after the deadline, `Failed`. Closing it cancels.
 
         Raises:
@@ -144,7 +145,7 @@ class ChatService:
                 field="message",
             )
         now = self.clock.now()
-        user_id = self.pseudonym(request.user_id)
+        user_id = self.pseudonym(request.user_id, space)
         turn = Turn(
             interaction_id=new_id("i", now),
             user_id=user_id,
@@ -167,13 +168,13 @@ class ChatService:
                 await self._failed(turn, code_of(e))
                 raise
 
-    async def chat(self, request: ChatRequest) -> Done:
+    async def chat(self, request: ChatRequest, space: str = "") -> Done:
         """Answer a message in one piece.
 
         Raises:
             DeadlineError: the time for a request ran out.
         """
-        async with aclosing(self.events(request)) as events:
+        async with aclosing(self.events(request, space)) as events:
             async for event in events:
                 if isinstance(event, Done):
                     return event
@@ -181,7 +182,7 @@ class ChatService:
                     raise DeadlineError(event.message)
         raise DeadlineError(_LATE)
 
-    async def recommend(self, request: RecommendRequest) -> Recommendations:
+    async def recommend(self, request: RecommendRequest, space: str = "") -> Recommendations:
         """Answer a call for recommendations.
 
         Raises:
@@ -189,7 +190,7 @@ class ChatService:
         """
         received_s, now = self.clock.monotonic_s(), self.clock.now()
         hide(request.query or "")
-        user_id = self.pseudonym(request.user_id)
+        user_id = self.pseudonym(request.user_id, space)
         given = request.understanding
         ask = Ask(
             interaction_id=new_id("i", now),
@@ -214,7 +215,7 @@ class ChatService:
         self._answered(ask, found)
         return found
 
-    async def understand(self, request: UnderstandRequest) -> Understanding:
+    async def understand(self, request: UnderstandRequest, space: str = "") -> Understanding:
         """Answer stages 3 and 4 alone."""
         hide(request.text, request.session_id or "")
         limit = self.settings.serving.max_message_chars
@@ -226,11 +227,11 @@ class ChatService:
         with self._others.enter():
             return await self.runtimes.current.pipeline.understand(
                 request.text,
-                user_id=self.pseudonym(request.user_id or "nobody"),
+                user_id=self.pseudonym(request.user_id or "nobody", space),
                 session_id=request.session_id or "none",
             )
 
-    async def feedback(self, request: FeedbackRequest) -> Accepted:
+    async def feedback(self, request: FeedbackRequest, space: str = "") -> Accepted:
         """Record a feedback; returns when it is on disk.
 
         Raises:
@@ -239,7 +240,7 @@ class ChatService:
         hide(request.user_id, request.review_text or "")
         if not any(request.shop_id in r.catalog.row_of for r in self.runtimes.all):
             raise NotFoundError(f"no shop {request.shop_id} in the catalogue")
-        user_id, now = self.pseudonym(request.user_id), self.clock.now()
+        user_id, now = self.pseudonym(request.user_id, space), self.clock.now()
         event = FeedbackEvent(
             user_id=user_id,
             shop_id=request.shop_id,
@@ -277,28 +278,28 @@ class ChatService:
             raise NotFoundError(f"no shop {shop_id} in the catalogue")
         return shop_out(catalog, row, self.clock)
 
-    async def user(self, user_id: str) -> dict[str, Any]:
+    async def user(self, user_id: str, space: str = "") -> dict[str, Any]:
         """Return what is known of a user.
 
         Raises:
             NotFoundError: nothing is.
         """
-        own = self.pseudonym(user_id)
+        own = self.pseudonym(user_id, space)
         if not await self._state.profiles.exists(own):
             raise NotFoundError(f"no user {user_id}; PUT /users/{user_id} makes a profile")
         return profile_out(user_id, await self._state.profiles.get(own))
 
-    async def put_user(self, user_id: str, profile: ProfileIn) -> dict[str, Any]:
+    async def put_user(self, user_id: str, profile: ProfileIn, space: str = "") -> dict[str, Any]:
         """Replace a profile; without consent what was remembered goes too."""
-        own = self.pseudonym(user_id)
+        own = self.pseudonym(user_id, space)
         await self._state.profiles.put(profile.to_domain(own))
         if not profile.consent:
             await self._state.memory.forget(own)
-        return await self.user(user_id)
+        return await self.user(user_id, space)
 
-    async def forget(self, user_id: str) -> None:
+    async def forget(self, user_id: str, space: str = "") -> None:
         """Remove a user from profile, memory and log. Idempotent; a user nobody knows is removed as well."""
-        own = self.pseudonym(user_id)
+        own = self.pseudonym(user_id, space)
         await self._state.events.forget(own, at=self.clock.now())
         await self._state.profiles.forget(own)
         await self._state.memory.forget(own)
@@ -395,14 +396,14 @@ class ChatService:
             self.settings, clock=self.clock, secret=self._state.key, counted=self._metrics.refused
         )
 
-    def pseudonym(self, user_id: str) -> str:
-        """Return the name under which a user is kept; no log line may show the one it has.
+    def pseudonym(self, user_id: str, space: str = "") -> str:
+        """Return the name under which a user of a space is kept; no log line may show the one it has.
 
         Raises:
             InputError: it is no id.
         """
         hide(user_id)
-        return pseudonym(check_id(user_id, field="user_id"), key=self._state.key)
+        return pseudonym(check_id(user_id, field="user_id"), key=self._state.key, space=space)
 
 
 def _attributes(metadata: Mapping[str, Any]) -> dict[str, Value]:

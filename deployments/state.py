@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cluster.database import open_engine
+from cluster.placement import is_sqlite
+from cluster.talk_tables import SqlMemory, SqlProfiles
 from naviyam.clock import Clock
 from naviyam.dialogue.in_memory import InMemoryMemory
 from naviyam.dialogue.ports import EventSink, Memory, Profiles
@@ -35,13 +38,20 @@ def open_state(
 ) -> State:
     """Open the state below `settings.paths.state`.
 
-    Memory lives in this process where one ingress serves alone, else in a SQLite file that all of them share.
+    Memory lives in this process where one ingress serves alone, else in a SQLite file that all of them share. With a
+    database server (`jobs.database`) memory and profiles are in there: replicas may then be on several machines.
     """
     serving, root = settings.serving, settings.paths.state
     shared = serving.light_stages == "deployments" or serving.ingress.max_replicas > 1
     closers: list[Callable[[], None]] = []
     memory: Memory
-    if shared:
+    profiles: Profiles
+    server = None if is_sqlite(settings) else open_engine(settings)
+    if server is not None:
+        memory = SqlMemory(
+            server, clock, ttl_s=serving.memory_ttl_s, max_sessions=serving.memory_max_sessions
+        )
+    elif shared:
         sqlite = SqliteMemory(
             root / "memory.db",
             clock,
@@ -54,9 +64,15 @@ def open_state(
         memory = InMemoryMemory(
             clock, ttl_s=serving.memory_ttl_s, max_sessions=serving.memory_max_sessions
         )
-    profiles = SqliteProfiles(root / "profiles.db", seed)
+    if server is not None:
+        profiles = SqlProfiles(server, seed)
+        closers.append(server.dispose)
+    else:
+        file = SqliteProfiles(root / "profiles.db", seed)
+        closers.append(file.close)
+        profiles = file
     events = DurableSink(EventStore.of(settings), clock=clock, settings=settings, told=told)
-    closers += [profiles.close, events.close]
+    closers.append(events.close)
 
     def close() -> None:
         for each in closers:

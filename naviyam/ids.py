@@ -21,9 +21,13 @@ def check_id(value: str, *, field: str) -> str:
     return value
 
 
-def pseudonym(user_id: str, *, key: bytes) -> str:
-    """Return the keyed hash under which a user is stored: `u_` and 24 hex digits."""
-    return "u_" + blake2b(user_id.encode(), key=key[:64], digest_size=12).hexdigest()
+def pseudonym(user_id: str, *, key: bytes, space: str = "") -> str:
+    """Return the keyed hash under which a user is stored: `u_` and 24 hex digits.
+
+    The same id in another space is another user; no id holds the line break that parts the two.
+    """
+    named = f"{space}\n{user_id}" if space else user_id
+    return "u_" + blake2b(named.encode(), key=key[:64], digest_size=12).hexdigest()
 
 
 def load_or_create_key(path: Path) -> bytes:

@@ -54,6 +54,8 @@ class ApiKey:
     revoked_at: datetime | None = None
     revoked_by: str = ""
     from_file: bool = False
+    users: str = ""
+    """The space in which this key's user ids are names: keys of one space share their users, "" is everybody else's."""
 
     def refusal(self, now: datetime) -> Refusal | None:
         """Return why it may not call at `now`."""
@@ -74,6 +76,7 @@ class ApiKey:
             "id": self.id,
             "name": self.name,
             "role": self.role.value,
+            "users": self.users,
             "created_by": self.created_by,
             "revoked_by": self.revoked_by,
             **times,
@@ -130,6 +133,7 @@ def new_key(
     by: str,
     expires_at: datetime | None = None,
     from_file: bool = False,
+    users: str = "",
 ) -> ApiKey:
     """Return the record of a new key.
 
@@ -140,6 +144,8 @@ def new_key(
         raise InputError(
             f"{name[:80]!r} is no key name: 1 to 64 of A-Z a-z 0-9 . _ @ -", field="name"
         )
+    if users and not _NAME.fullmatch(users):
+        raise InputError(f"{users[:80]!r} is no name of a space of users", field="users")
     if expires_at is not None and expires_at <= now:
         raise InputError(f"a key cannot expire at {expires_at}, which is over", field="expires_at")
     return ApiKey(
@@ -151,6 +157,7 @@ def new_key(
         created_by=by,
         expires_at=expires_at,
         from_file=from_file,
+        users=users,
     )
 
 

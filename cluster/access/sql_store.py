@@ -29,6 +29,7 @@ KEYS = sa.Table(
     sa.Column("revoked_at", Moment),
     sa.Column("revoked_by", sa.Text, nullable=False),
     sa.Column("from_file", sa.Boolean, nullable=False),
+    sa.Column("users", sa.Text, nullable=False),
 )
 sa.Index(
     "api_keys_name_in_force",

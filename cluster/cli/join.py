@@ -28,7 +28,7 @@ def join(
     nodes = fitting_nodes(session)
     session.say(f"ray: {len(nodes)} nodes behind {session.dashboard_url}")
     run_steps(session, shops=shops, workbook=None)
-    status, started = _deploy(session, wait=wait, timeout_s=timeout_s)
+    status, started = deploy_onto(session, wait=wait, timeout_s=timeout_s)
     seconds = round(time.monotonic() - began, 1)
     session.say(f"{'up' if started else 'was up already'}: {status} ({seconds} s)")
     return {
@@ -57,11 +57,14 @@ def fitting_nodes(session: Session) -> "tuple[Node, ...]":
     return nodes
 
 
-def _deploy(session: Session, *, wait: bool, timeout_s: float) -> tuple[str, bool]:
-    """Hand over the goal state beside other teams' applications; return the status, and whether that was needed."""
+def deploy_onto(session: Session, *, wait: bool, timeout_s: float) -> tuple[str, bool]:
+    """Hand over the goal state beside other teams' applications, and start the controller.
+
+    Returns:
+        The application's status, and whether it was not there before.
+    """
     from cluster.cli.ready import wait_ready
     from cluster.database import open_engine
-    from cluster.programs import run_module
     from cluster.ray_io import serve
     from cluster.rollout.sql_store import SqlExperiments
     from cluster.traffic_file import restore_traffic
@@ -74,9 +77,7 @@ def _deploy(session: Session, *, wait: bool, timeout_s: float) -> tuple[str, boo
         serve.deploy(
             session.dashboard_url, {**declared, "applications": [*_others(session), *declared["applications"]]}
         )  # fmt: skip
-    run_module(
-        "cluster.ray_io.controller", config_arguments(session), say=lambda line: None, environ=os.environ
-    )  # fmt: skip
+    _control(session)
     session.say("controller: up")
     if not wait:
         return "DEPLOYING", start
@@ -92,25 +93,31 @@ def _deploy(session: Session, *, wait: bool, timeout_s: float) -> tuple[str, boo
 
 def leave(session: Session) -> dict[str, object]:
     """Take the application off the cluster and end the controller; Ray and other applications run on. Idempotent."""
-    from cluster.programs import run_module
     from cluster.ray_io import serve
 
     there = serve.look(session.dashboard_url).status != "NOT_STARTED"
     session.say("taking the application off the cluster; Ray runs on")
     if there:
         serve.deploy(session.dashboard_url, serve.goal(session.settings, _others(session)))
-    run_module(
-        "cluster.ray_io.controller",
-        [*config_arguments(session), "--stop"],
-        say=lambda line: None,
-        environ=os.environ,
-    )
+    _control(session, "--stop")
     return {"stopped": there, "killed": 0}
 
 
 def config_arguments(session: Session) -> list[str]:
     """Return the settings file as a program of the control plane is told."""
     return ["--config", str(session.config_path)] if session.config_path else []
+
+
+def _control(session: Session, *more: str) -> None:
+    from cluster.programs import run_module
+    from cluster.ray_io.environment import joining_environment
+
+    run_module(
+        "cluster.ray_io.controller",
+        [*config_arguments(session), *more],
+        say=lambda line: None,
+        environ={**os.environ, **joining_environment(session.settings)},
+    )
 
 
 def _others(session: Session) -> list[dict[str, object]]:

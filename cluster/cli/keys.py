@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cluster.access.keys import ApiKey, KeyStore
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
-_COLUMNS = ("id", "name", "role", "created", "by", "expires", "state")
+_COLUMNS = ("id", "name", "role", "users", "created", "by", "expires", "state")
 _UNITS: Mapping[str, str] = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -25,6 +25,13 @@ def create(
         str, typer.Argument(help="Who will use it; shown wherever it acts.", metavar="NAME")
     ],
     role: Annotated[str, typer.Option(help="client or admin.", metavar="ROLE")] = "client",
+    users: Annotated[
+        str,
+        typer.Option(
+            help="Give its user ids a space of their own: keys of one space share users, and reach no others.",
+            metavar="SPACE",
+        ),
+    ] = "",
     expires: Annotated[
         str, typer.Option(help="Life, such as 90d, 12h or 30m; without it none.", metavar="TIME")
     ] = "",
@@ -38,7 +45,9 @@ def create(
         raise ConfigError(f"--role is {role!r}; it is client or admin")
     now, secret = SystemClock().now(), new_secret()
     until = now + life(expires) if expires else None
-    key = new_key(secret, name=name, role=Role(role), now=now, by=who_am_i(), expires_at=until)
+    key = new_key(
+        secret, name=name, role=Role(role), now=now, by=who_am_i(), expires_at=until, users=users
+    )
     _store(session).add(key)
     session.say("keep it now: it is not shown again")
     session.answer(
@@ -106,4 +115,14 @@ def _state(key: "ApiKey", now: datetime) -> str:
 def _row(key: "ApiKey", now: datetime) -> tuple[object, ...]:
     expires = key.expires_at and key.expires_at.isoformat(timespec="seconds")
     created = key.created_at.isoformat(timespec="seconds")
-    return key.id, key.name, key.role.value, created, key.created_by, expires, _state(key, now)
+    users = key.users or "shared"
+    return (
+        key.id,
+        key.name,
+        key.role.value,
+        users,
+        created,
+        key.created_by,
+        expires,
+        _state(key, now),
+    )

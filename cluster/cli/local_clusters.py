@@ -116,6 +116,13 @@ def stop_all(session: Session, head: "Head") -> None:
     heads.stop_head(session.settings, head, timeout_s=5)
 
 
+def left_of(cluster: Fleet) -> list[int]:
+    """Return the ids of the processes that a cluster left running."""
+    from cluster.ray_io.head import marked_processes
+
+    return marked_processes(cluster.head.mark)
+
+
 def deploy(session: Session, head: "Head") -> None:
     """Deploy the application and wait until it answers."""
     from cluster.cli.ready import wait_ready

@@ -18,6 +18,7 @@ from cluster.cli import (
     config,
     data,
     demo,
+    deploy,
     down,
     evaluate,
     events,
@@ -83,6 +84,7 @@ for _verb in (
     app.command()(_verb)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
+app.add_typer(deploy.app, name="deploy")
 app.add_typer(train.app, name="train")
 app.add_typer(tune.app, name="tune")
 app.add_typer(events.app, name="events")

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.cli.crowd import Asked, Crowd, Doors
@@ -22,6 +22,9 @@ _JOB_WITHIN_S = 180.0
 _RELEASE = "NAVIYAM_RELEASE"
 JOB_RESOURCE = "job"
 """Custom resource of the nodes that run the bench's job; the head does not offer it."""
+
+CONTROL_RESOURCE = "control"
+"""Of the nodes that may run the controller where `cluster.controller_resources` names it."""
 
 _JOB_KIND = "ranker"
 
@@ -56,7 +59,7 @@ def run(
 
     run_steps(session, shops=None, workbook=None)
     latitude, longitude = point_of(session, None)
-    shape = NodeShape(cpus=2, resources={JOB_RESOURCE: 1})
+    shape = NodeShape(cpus=2, resources={JOB_RESOURCE: 1, CONTROL_RESOURCE: 1})
     acts: list[Act] = []
     with fleet(session, cpus=4) as cluster:
         for number in range(1, nodes):
@@ -79,8 +82,9 @@ def run(
                 raise BenchError(f"not every replica runs within {_WHOLE_WITHIN_S:.0f} s")
             line.watch("calm", seconds=6)
             placed = placement_rows(line.look("calm"))
-            acts.append(_node_dies(session, cluster, line))
+            acts.append(_node_of_job_dies(session, cluster, line))
             acts.append(_node_comes(session, cluster, line, f"n{nodes}", shape))
+            acts += filter(None, [_node_of_controller_dies(session, cluster, line)])
             acts.append(_rolls(session, line))
             crowd.clients = 0
             line.watch("end", seconds=2)
@@ -144,40 +148,56 @@ def _act(
     )
 
 
-def _node_dies(session: Session, cluster: Fleet, line: TimeLine) -> Act:
-    """Kill the node that runs a job, replicas and perhaps the controller; the job is retried elsewhere."""
+def _node_of_job_dies(session: Session, cluster: Fleet, line: TimeLine) -> Act:
+    """Kill the node that runs a job, with the replicas on it; the job is retried elsewhere."""
     from cluster.cli import chaos
     from cluster.jobs.sql_store import SqlStore
 
     job = chaos.submit(session, _JOB_KIND, ("--threads", "1"))
-    victim = _node_of_job(session, cluster)
-    beat = SqlStore.of(session.settings).read("controller") or {}
+    act = _dies(session, cluster, line, "node dies", _node_of_job(session, cluster))
+    if job is None:
+        return act
+    chaos.wait_for_jobs(session, [job], timeout_s=_JOB_WITHIN_S)
+    ended = SqlStore.of(session.settings).job(job)
+    words = f"its job {ended.state.value} in attempt {ended.attempt}"
+    return replace(act, found=f"{act.found}; {words}")
+
+
+def _node_of_controller_dies(session: Session, cluster: Fleet, line: TimeLine) -> Act | None:
+    """Kill the node on which the controller is; None where that is the head, with which the cluster would die."""
+    from cluster.ray_io.controller import ACTOR
+    from cluster.ray_io.nodes import actor_node, living_nodes
+
+    def place() -> str:
+        names = {n.id: n.name for n in living_nodes(session.dashboard_url)}
+        return names.get(actor_node(session.dashboard_url, ACTOR), "")
+
+    before = place()
+    if before not in cluster.names:
+        return None
+    act = _dies(session, cluster, line, "controller's node dies", before)
+    deadline = time.monotonic() + _WHOLE_WITHIN_S
+    while (after := place()) in {"", before} and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return replace(act, found=f"{act.found}; controller now on {after or 'no node'}")
+
+
+def _dies(session: Session, cluster: Fleet, line: TimeLine, what: str, victim: str) -> Act:
+    """Kill a node, and watch until everything runs elsewhere."""
 
     def kill() -> str:
-        scene = line.look("node dies")
-        gone = next((n for n in scene.nodes if n.name == victim), None) if scene else None
-        held = (
-            sorted(r.deployment for r in scene.replicas if gone and r.node == gone.id)
-            if scene
-            else []
-        )
+        scene = line.look(what)
+        held: list[str] = []
+        if scene is not None:
+            gone = {n.id for n in scene.nodes if n.name == victim}
+            held = sorted(r.deployment for r in scene.replicas if r.node in gone)
         count = cluster.kill(victim)
         return f"{victim}: {count} processes, with {', '.join(held) or 'no replica'}"
 
     def whole(scene: "Scene") -> bool:
         return victim not in {n.name for n in scene.nodes} and is_whole(session, scene)
 
-    act = _act("node dies", line, kill, whole)
-    if job is None:
-        return act
-    chaos.wait_for_jobs(session, [job], timeout_s=_JOB_WITHIN_S)
-    ended = SqlStore.of(session.settings).job(job)
-    after = SqlStore.of(session.settings).read("controller") or {}
-    moved = "restarted" if after.get("pid") != beat.get("pid") else "on another node"
-    words = f"job {ended.state.value} in attempt {ended.attempt}; controller {moved}"
-    return Act(
-        **{n: getattr(act, n) for n in act.__slots__ if n != "found"}, found=f"{act.found}; {words}"
-    )
+    return _act(what, line, kill, whole)
 
 
 def _node_of_job(session: Session, cluster: Fleet) -> str:

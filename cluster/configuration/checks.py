@@ -124,7 +124,7 @@ def _engine(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Findin
 
 def _gpus(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Finding]:
     wanted = {
-        "llm.num_gpus": s.llm.num_gpus if s.llm.enabled else 0,
+        "llm.num_gpus": (s.llm.num_gpus or s.serving.llm.num_gpus) if s.llm.enabled else 0,
         "serving.retriever.num_gpus": s.serving.retriever.num_gpus,
         "serving.ranker.num_gpus": s.serving.ranker.num_gpus,
         "serving.ingress.num_gpus": s.serving.ingress.num_gpus,

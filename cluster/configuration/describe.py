@@ -64,7 +64,10 @@ def describe(
     """Return every key that holds a value, or those of a section such as `serving` or `serving.llm`."""
     values, defaults = settings.model_dump(mode="json"), Settings().model_dump(mode="json")
     found = []
+    above: dict[tuple[str, ...], str] = {}
     for key in all_keys(Settings):
+        if key.section is not None:
+            above[key.path] = meaning_of(key)
         if key.section is not None or not _within(key, section):
             continue
         found.append(
@@ -74,7 +77,7 @@ def describe(
                 default=masked(key, _at(defaults, key.path)),
                 origin=sources.origin(key.path) if _written(sources, key.path) else None,
                 unit=unit_of(key.path[-1]),
-                meaning=meaning_of(key),
+                meaning=" ".join(filter(None, (above.get(key.path[:-1]), meaning_of(key)))),
             )
         )
     return tuple(found)
@@ -95,8 +98,10 @@ def unit_of(name: str) -> str:
 
 
 def meaning_of(key: SettingKey) -> str:
-    """Return the docstring of a key, "" where it has none."""
-    return _docstrings(key.owner).get(key.path[-1], "")
+    """Return the docstring of a key, its class's or one's that it extends, "" where it has none."""
+    name = key.path[-1]
+    owners = [c for c in key.owner.__mro__ if issubclass(c, Section) and c is not Section]
+    return next((d[name] for c in owners if name in (d := _docstrings(c))), "")
 
 
 @functools.cache

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from naviyam.settings import Settings
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost"})
+"""Ray would replace these by the machine's outer address, unless it is told not to."""
+
 _REPLICA_FROM, _REPLICA_PORTS, _REPLICA_RANGES = 20_000, 50, 240
 """Stretches of ports below 32,000, from which the kernel gives none away by itself."""
 
@@ -21,6 +24,7 @@ def node_environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # Until every balancer has forgotten a replica that has to go, it answers.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{settings.cluster.drain_s:g}",
+        "RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY": str(int(settings.cluster.pack)),
         # Ten seconds by default, before which no replica more is asked for.
         "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2",
         "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2",
@@ -33,6 +37,13 @@ def node_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def joining_environment(settings: Settings) -> dict[str, str]:
+    """Return what a process must see that joins the cluster of `cluster.address`."""
+    host = settings.cluster.address.rpartition(":")[0]
+    loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if host in _LOOPBACK else {}
+    return {**node_environment(settings), **loopback}
+
+
 def ray_environment(settings: Settings) -> dict[str, str]:
     """Return what every process of a cluster on this machine must see before it starts, and one that joins it too."""
     return {
@@ -42,7 +53,7 @@ def ray_environment(settings: Settings) -> dict[str, str]:
         "RAY_gcs_rpc_server_connect_timeout_s": "30",
         "RAY_gcs_storage": "rocksdb",
         "RAY_gcs_storage_path": str(tables_folder(settings)),
-        # Off, Ray keeps to the loopback address (127.0.0.1 as a node's address would be replaced by an outer one).
+        # Off, Ray keeps to the loopback address.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         # Ten rounds a second by default, which is a twentieth of a core that the language model could use.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",

@@ -124,6 +124,30 @@ class JobRunner:
                 time.sleep(self.poll_s)
 
 
+def run_entrypoint(address: str, entrypoint: str, *, timeout_s: float = 120) -> str:
+    """Run a shell command as a Ray job without a CPU of its own and return the job's name when it has ended well.
+
+    Raises:
+        JobFailedError: the cluster does not answer, or the job failed or takes longer.
+    """
+    deadline_s = time.monotonic() + timeout_s
+    try:
+        client = JobSubmissionClient(address)
+        job: str = client.submit_job(entrypoint=entrypoint, entrypoint_num_cpus=0)
+        while not (status := client.get_job_status(job)).is_terminal():
+            if time.monotonic() > deadline_s:
+                raise JobFailedError(f"job {job} has not ended after {timeout_s:.0f} s")
+            time.sleep(1.0)
+        if status != JobStatus.SUCCEEDED:
+            words = "\n".join(client.get_job_logs(job).strip().splitlines()[-8:])
+            raise JobFailedError(f"job {job} ended as {status}:\n{words}")
+    except (OSError, RuntimeError) as e:
+        if isinstance(e, JobFailedError):
+            raise
+        raise JobFailedError(f"the cluster at {address} does not take jobs: {e}") from e
+    return job
+
+
 def next_job(stem: str, jobs: Iterable[JobDetails]) -> str:
     """Return the job of a step to wait for: the one that runs, else a new one after those that ended."""
     ended = 0

@@ -95,6 +95,19 @@ def living_nodes(dashboard_url: str) -> tuple[Node, ...]:
         return parse_nodes(_get(client, "/api/v0/nodes?detail=1&limit=1000"))
 
 
+def actor_node(dashboard_url: str, name: str) -> str:
+    """Return the id of the node on which the living actor of this name is, "" where there is none.
+
+    Raises:
+        DashboardError: it does not answer.
+    """
+    query = f"filter_keys=name&filter_predicates=%3D&filter_values={name}&detail=1"
+    with httpx.Client(base_url=dashboard_url, timeout=_TIMEOUT_S, trust_env=False) as client:
+        found = _get(client, f"/api/v0/actors?{query}")
+    rows = found.get("data", {}).get("result", {}).get("result", [])
+    return next((str(row["node_id"]) for row in rows if row["state"] == "ALIVE"), "")
+
+
 def parse_nodes(found: Mapping[str, Any]) -> tuple[Node, ...]:
     """Return the living nodes of the state API's answer, the head first."""
     rows = found.get("data", {}).get("result", {}).get("result", [])

@@ -135,32 +135,47 @@ def difference_adapter(challenger: AdapterInfo, champion: AdapterInfo, out: Path
     return target
 
 
-def _write_difference(challenger: AdapterInfo, champion: AdapterInfo, folder: Path) -> None:
-    added, removed = low_rank_pairs(challenger), low_rank_pairs(champion)
-    rank = challenger.rank + champion.rank
+def undoing_adapter(champion: AdapterInfo, out: Path) -> Path:
+    """Write the adapter that turns base + champion back into the plain base; return its folder below `out`."""
+    target = out / f"base-minus-{champion.digest[:12]}"
+    with building(target) as temporary:
+        if temporary is not None:
+            _write_difference(None, champion, temporary)
+    return target
+
+
+def _write_difference(challenger: AdapterInfo | None, champion: AdapterInfo, folder: Path) -> None:
+    """Write what leads from the champion to the challenger, or to the plain base where that is None."""
+    added = {} if challenger is None else low_rank_pairs(challenger)
+    added_rank, added_scale = (
+        (0, 0.0) if challenger is None else (challenger.rank, challenger.scale)
+    )
+    removed = low_rank_pairs(champion)
+    rank = added_rank + champion.rank
     tensors: dict[str, Array] = {}
     for module in sorted(added | removed):
         a_in, b_out = _sizes(added.get(module) or removed[module])
-        a_plus, b_plus = added.get(module) or _nothing(challenger.rank, a_in, b_out)
+        a_plus, b_plus = added.get(module) or _nothing(added_rank, a_in, b_out)
         a_minus, b_minus = removed.get(module) or _nothing(champion.rank, a_in, b_out)
         name = f"base_model.model.{module}"
         tensors[f"{name}.lora_A.weight"] = np.concatenate([a_plus, a_minus], axis=0)
         tensors[f"{name}.lora_B.weight"] = np.concatenate(
-            [b_plus * np.float32(challenger.scale), b_minus * np.float32(-champion.scale)], axis=1
+            [b_plus * np.float32(added_scale), b_minus * np.float32(-champion.scale)], axis=1
         )
     save_file(tensors, folder / WEIGHTS)
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": challenger.base,
+        "base_model_name_or_path": champion.base,
         "r": rank,
         "lora_alpha": rank,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": sorted({*challenger.target_modules, *champion.target_modules}),
+        "target_modules": sorted({m.rsplit(".", 1)[-1] for m in added | removed}),
         "inference_mode": True,
     }
-    card = {"kind": "difference", "challenger": challenger.digest, "champion": champion.digest}
+    to = "base" if challenger is None else challenger.digest
+    card = {"kind": "difference", "challenger": to, "champion": champion.digest}
     (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
     (folder / CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
 

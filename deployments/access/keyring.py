@@ -44,6 +44,8 @@ class Caller:
     key_id: str
     name: str
     role: Role
+    users: str = ""
+    """The space of its users' ids."""
 
 
 class Keyring:
@@ -101,7 +103,7 @@ class Keyring:
             return Refusal.UNKNOWN
         if (why := key.refusal(self._clock.now())) is not None:
             return why
-        return Caller(key_id=key.id, name=key.name, role=key.role)
+        return Caller(key_id=key.id, name=key.name, role=key.role, users=key.users)
 
     async def _refresh(self) -> None:
         """Read the store in a thread; a store that does not answer leaves what is known."""

@@ -3,6 +3,8 @@
 It wraps `send` and nothing else, so a streamed answer streams. Refusals are problems, below /v1 errors of OpenAI's shape.
 """
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
@@ -16,6 +18,7 @@ from deployments.access.keyring import Caller, bearer_of
 from deployments.access.paths import Kind, kind_of
 from deployments.access.refusals import refusal
 
+Admit = Callable[[Request, str, str | None], Awaitable[str]]
 _DECISIONS = "limits"
 _CALLER = "caller"
 _EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After")
@@ -93,18 +96,27 @@ class AccessLayer:
         return _limited(last) if isinstance(last, Refused) else None
 
 
-async def admit_user(desk: Desk, request: Request, quota: str, user: str) -> None:
-    """Count a request by its user.
+def user_gate(desk: Desk, pseudonym: Callable[[str, str], str]) -> Admit:
+    """Return what a route asks before it serves a user; `pseudonym` takes an id and its space."""
 
-    Raises:
-        RateLimitedError: the user's quota is used up.
-    """
-    caller: Caller | None = getattr(request.state, _CALLER, None)
-    decisions = await desk.admit_user(quota, user, caller)
-    getattr(request.state, _DECISIONS, []).extend(decisions)
-    for each in decisions:
-        if isinstance(each, Refused):
-            raise RateLimitedError(each)
+    async def admit(request: Request, quota: str, user_id: str | None) -> str:
+        """Count a request by its user, none where it names nobody; return in which space the id is a name.
+
+        Raises:
+            RateLimitedError: the user's quota is used up.
+        """
+        caller: Caller | None = getattr(request.state, _CALLER, None)
+        space = "" if caller is None else caller.users
+        if user_id is None:
+            return space
+        decisions = await desk.admit_user(quota, pseudonym(user_id, space), caller)
+        getattr(request.state, _DECISIONS, []).extend(decisions)
+        for each in decisions:
+            if isinstance(each, Refused):
+                raise RateLimitedError(each)
+        return space
+
+    return admit
 
 
 def _limited(refused: Refused) -> Denied:

@@ -97,8 +97,10 @@ class EventStore:
         Raises:
             ConfigError: `events.uri` names no filesystem.
         """
-        uri = settings.events.uri
-        return cls(settings.paths.events, Storage.open(uri) if uri else None)
+        uri, spool = settings.events.uri, settings.events.spool
+        return cls(
+            Path(spool) if spool else settings.paths.events, Storage.open(uri) if uri else None
+        )
 
     def stems(self, kind: str) -> list[str]:
         """Return the segments that are not in Parquet yet, oldest first, open ones with them."""

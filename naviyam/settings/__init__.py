@@ -143,6 +143,10 @@ class Settings(Section):
             wrong.append(
                 "writing.total_timeout_s must be below serving.request_timeout_s; raise the second"
             )
+        if self.events.spool and not self.events.uri:
+            raise ValueError(
+                "events.spool is a machine's own folder, from which nobody else reads; set events.uri too"
+            )
         shortest = self.serving.ingress.graceful_shutdown_timeout_s
         if shortest < self.serving.request_timeout_s:
             wrong.append(

@@ -27,6 +27,10 @@ class Cluster(Section):
     """Custom resources of the nodes that may run the controller, so that it comes back on one of them. Needs PostgreSQL,
     `dashboard_url` and `service_url`: without them it stays on the head."""
 
+    pack: bool = False
+    """True fills nodes before it takes others and moves replicas together where a node can be spared, which GPUs are worth;
+    False spreads them. What must not share a node needs `max_replicas_per_node: 1` then."""
+
     drain_s: float = Field(2.0, ge=0)
     """How long an ingress replica that has to go stays reachable, until every balancer has forgotten it: with several
     nodes 10 s are safe."""

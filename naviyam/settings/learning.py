@@ -12,7 +12,11 @@ class EventLog(Section):
 
     uri: str = ""
     """Where closed segments and Parquet go: a folder or a URI of pyarrow (`s3://bucket/events`). "" is `paths.state`/events,
-    where segments are written in any case."""
+    where segments are written unless `spool` says otherwise."""
+
+    spool: str = ""
+    """Folder of each machine's own disk where segments are written before they go to `uri`. "" is `paths.state`/events;
+    where that folder is shared by machines (NFS), a local one is needed, and a `uri`."""
 
     segment_records: int = Field(1_000, ge=1)
     """Records after which a segment closes."""

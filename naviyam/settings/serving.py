@@ -108,6 +108,9 @@ class Autoscale(Section):
     resources: dict[str, float] = Field(default_factory=dict)
     """Custom resources that a replica takes: only nodes that offer them get one."""
 
+    node_labels: dict[str, str] = Field(default_factory=dict)
+    """Labels of Ray that a replica's node must have, such as `naviyam-pool: llm`, so that kinds of machines are not mixed up."""
+
     max_replicas_per_node: int = Field(0, ge=0, le=100)
     """1 keeps replicas on different nodes; 0 sets no limit. More replicas than nodes then wait for nodes."""
 

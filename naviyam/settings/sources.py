@@ -1,7 +1,7 @@
 """Where settings come from: YAML files that may extend others, and the environment. Owns provenance; knows no key.
 
 A file names what it builds on with `extends: other.yaml` (or a list, the later over the earlier), relative to itself.
-Mappings are merged key by key; anything else, lists included, is replaced as a whole.
+Mappings are merged key by key; anything else, lists included, is replaced as a whole. An empty variable counts as unset.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ def read_sources(path: Path | None, environ: Mapping[str, str]) -> Sources:
     if path is not None:
         _read_file(path, sources, chain=())
     for name, text in sorted(environ.items()):
-        if name.startswith(ENV_PREFIX):
+        if name.startswith(ENV_PREFIX) and text:
             _read_variable(name, text, sources)
     return sources
 

@@ -11,7 +11,6 @@ from deployments import problems
 from deployments.access import layer
 from deployments.access.desk import Desk
 from deployments.access.keyring import Caller
-from deployments.access.layer import admit_user
 from deployments.admin.keys import require_key
 from deployments.limits import BodyLimit
 from naviyam.clock import SystemClock
@@ -35,11 +34,11 @@ def app_of(settings, *, clock=None, counted=lambda name: None):
     app.add_middleware(BodyLimit, max_bytes=1_000)
     problems.install(app, retry_after_s=1)
     layer.install(app, desk)
+    admit = layer.user_gate(desk, lambda user_id, space: f"u_{space}_{user_id}")
 
     @app.post("/chat")
     async def chat(request: Request, body: dict = Body_):
-        await admit_user(desk, request, "user_chats", body["user_id"])
-        return {}
+        return {"space": await admit(request, "user_chats", body["user_id"])}
 
     @app.get("/shops/one")
     async def shop():

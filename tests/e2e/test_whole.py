@@ -26,6 +26,7 @@ NEAR = {"latitude": 37.8731, "longitude": 127.7375, "time": "2026-11-18T18:00:00
 class Service:
     client: httpx.Client
     mark: str
+    key: str
 
     def chat(self, message: str, **more: Any) -> dict[str, Any]:
         body = {"user_id": "child-1", "message": message, "context": NEAR, **more}
@@ -55,7 +56,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         with httpx.Client(
             base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False
         ) as client:
-            yield Service(client, head["mark"])
+            key = (folder / "state" / "secrets" / "admin.key").read_text().strip()
+            yield Service(client, head["mark"], key)
     finally:
         subprocess.run([*command, "down"], cwd=ROOT, env=environ, check=False, timeout=120)
 
@@ -150,6 +152,65 @@ def test_feedback_counts_once(service: Service) -> None:
     assert service.client.get("/shops/no-such-shop").status_code == 404
 
 
+def test_other_teams_use_the_model_with_the_official_client(service: Service) -> None:
+    openai = pytest.importorskip("openai")
+    base_url = f"{service.client.base_url}/v1/"
+    anybody = openai.OpenAI(api_key="nv_guess", base_url=base_url, max_retries=0)
+    with pytest.raises(openai.AuthenticationError, match="not known"):
+        anybody.models.list()
+    client = openai.OpenAI(api_key=service.key, base_url=base_url, max_retries=0)
+    champion, *_, base = [m.id for m in client.models.list()]
+    assert champion.startswith("nlg@")
+    assert base == "smollm2-135m-instruct"
+    assert client.models.retrieve("nlg").id == champion
+    asked: Any = {
+        "messages": [{"role": "user", "content": "Say hello in one short line."}],
+        "temperature": 0,
+        "max_tokens": 16,
+    }
+    for model in (champion, base):
+        whole = client.chat.completions.create(model=model, **asked)
+        assert whole.model == model
+        assert 1 <= whole.usage.completion_tokens <= 16
+        chunks = list(
+            client.chat.completions.create(
+                model=model, stream=True, stream_options={"include_usage": True}, **asked
+            )
+        )
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        assert text == whole.choices[0].message.content
+        assert chunks[-1].usage == whole.usage
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="nlg", tools=[{"type": "function"}], **asked)
+    assert (refused.value.code, refused.value.param) == ("unsupported_parameter", "tools")
+
+
+def test_other_teams_do_not_starve_children(service: Service) -> None:
+    openai = pytest.importorskip("openai")
+    client = openai.OpenAI(
+        api_key=service.key, base_url=f"{service.client.base_url}/v1/", max_retries=0
+    )
+    asked: Any = {"model": "nlg", "messages": [{"role": "user", "content": "치킨"}]}
+    running = [
+        client.chat.completions.create(**asked, max_tokens=500, temperature=1.2, stream=True)
+        for _ in range(2)
+    ]
+    with pytest.raises(openai.InternalServerError, match="max_running") as full:
+        client.chat.completions.create(**asked)
+    assert full.value.response.headers["retry-after"]
+    assert service.chat("떡볶이 먹고 싶어", user_id="child-4")["metadata"]["written_by"] == "llm"
+    for stream in running:
+        stream.close()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            client.chat.completions.create(**asked, max_tokens=4)
+            return
+        except openai.InternalServerError:
+            time.sleep(0.2)
+    pytest.fail("closed streams went on")
+
+
 def test_the_model_may_die_and_comes_back(service: Service) -> None:
     """Kill the LLM's replica; answers go on, degraded, and the model writes again by itself."""
     killed = [p for p in processes(service.mark) if b"LLM" in command_line(p)]
@@ -161,7 +222,8 @@ def test_the_model_may_die_and_comes_back(service: Service) -> None:
     assert during["recommendations"]
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
-        if service.chat("떡볶이 먹고 싶어")["metadata"]["written_by"] == "llm":
+        again = service.chat("떡볶이 먹고 싶어", user_id="child-5")
+        if again["metadata"]["written_by"] == "llm":
             return
         time.sleep(2)
     pytest.fail("the language model did not come back within 180 s")

@@ -28,7 +28,16 @@ def settings(**sections):
         ({}, TWO, "shared_state"),
         ({"jobs": POSTGRES}, TWO, "shared_state"),
         ({"cluster": {"shared_state": True}}, TWO, "jobs.database"),
-        ({"cluster": {"shared_state": True}, "jobs": POSTGRES}, TWO, None),
+        ({"cluster": {"shared_state": True}, "jobs": POSTGRES}, TWO, "events.spool"),
+        (
+            {
+                "cluster": {"shared_state": True},
+                "jobs": POSTGRES,
+                "events": {"spool": "/var/spool/naviyam", "uri": "s3://b/events"},
+            },
+            TWO,
+            None,
+        ),
     ],
 )
 def test_several_machines_need_one_state_and_a_server_database(sections, addresses, named):
@@ -50,6 +59,11 @@ def test_the_controller_stays_where_its_database_is():
     assert controller_place(free) == {"control": 0.01}
     with pytest.raises(ConfigError, match="SQLite"):
         controller_place(settings(cluster=urls | control))
+
+
+def test_a_spool_that_nobody_empties_is_refused():
+    with pytest.raises(ConfigError, match=r"events\.uri"):
+        settings(events={"spool": "/var/spool/naviyam"})
 
 
 def test_a_url_without_a_scheme_is_refused():

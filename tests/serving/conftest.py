@@ -22,6 +22,7 @@ def _settings_at(state, **sections):
     values = {
         "paths": {"state": str(state)},
         "llm": {"enabled": False},
+        "access": {"limited": False},
         "ranker_training": {"epochs": 1, "max_samples": 400},
     }
     for name, section in sections.items():

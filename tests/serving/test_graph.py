@@ -151,6 +151,7 @@ def test_new_weights_reach_the_replicas_and_no_request_fails(ray_session, state,
     values = {
         "paths": {"state": str(own)},
         "llm": {"enabled": False},
+        "access": {"limited": False},
         "serving": {
             "port": PORT,
             "dashboard_port": DASHBOARD_PORT,

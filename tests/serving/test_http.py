@@ -309,6 +309,28 @@ def test_too_many_at_once_are_refused_with_retry_after(served):
     served(story, serving={"max_concurrent_chats": 2})
 
 
+def test_a_child_who_types_too_fast_is_asked_to_wait(served):
+    async def story(w):
+        body = {"user_id": "k-fast", "message": "치킨", "context": {"district": w.district}}
+        stream = {"Accept": "text/event-stream"}
+        assert (await w.client.post("/chat", json=body)).status_code == 200
+        answer = await w.client.post("/chat", json=body, headers=stream)
+        assert "event: done" in answer.text
+        assert '"user_chats";r=0' in answer.headers["ratelimit"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        for headers in ({}, stream):
+            refused = await w.client.post("/chat", json=body, headers=headers)
+            assert_problem(refused, 429, "rate_limited")
+            assert 29 <= int(refused.headers["retry-after"]) <= 30
+        assert (await w.client.get("/users/k-fast")).status_code != 429, "a quota of its own"
+        search = {"user_id": "k-fast", "query": "치킨", "context": {"district": w.district}}
+        assert (await w.client.post("/recommendations", json=search)).status_code == 200
+        other = {**body, "user_id": "k-other"}
+        assert (await w.client.post("/chat", json=other)).status_code == 200
+
+    served(story, access={"limited": True, "user_chats": {"requests": 2}})
+
+
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 def test_time_runs_out(served, accept):
     async def story(w):

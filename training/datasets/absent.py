@@ -7,10 +7,11 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from cluster.talk_tables import profiles_set
 from naviyam import versions
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
-from naviyam.dialogue.sqlite_state import pseudonym_of, read_profiles, stranger_id
+from naviyam.dialogue.sqlite_state import pseudonym_of, stranger_id
 from naviyam.feedback.reader import read_tombstones
 from naviyam.feedback.store import EventStore
 from naviyam.request import UserProfile
@@ -59,7 +60,7 @@ class Absent:
 
 def read_absent(settings: Settings) -> Absent:
     """Return who is absent now, by the event log, the profiles set here and the current catalogue's users."""
-    said = read_profiles(settings.paths.state / "profiles.db")
+    said = profiles_set(settings)
     behavior = None
     if versions.current_version(settings.paths.catalog) is not None:
         folder = versions.current(settings.paths.catalog)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cluster.talk_tables import profiles_set
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.gazetteer import Gazetteer
 from naviyam.catalog.store import Catalog
-from naviyam.dialogue.sqlite_state import read_profiles
 from naviyam.errors import NaviyamError
 from naviyam.features.spec import schema_hash
 from naviyam.features.tables import FeatureTables
@@ -58,7 +58,7 @@ def audit(
     skipped: Counter[str] = Counter()
     pairs: list[tuple[Served, Any]] = []
     opened = _opener(settings)
-    said = read_profiles(settings.paths.state / "profiles.db")
+    said = profiles_set(settings)
     for record in records:
         served = record.get("versions") or {}
         try:

@@ -15,10 +15,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cluster.talk_tables import profiles_set
 from naviyam import versions
 from naviyam.catalog.behavior import Behavior
 from naviyam.catalog.store import Catalog
-from naviyam.dialogue.sqlite_state import read_profiles
 from naviyam.errors import ArtifactError, InputError
 from naviyam.feedback.query import Views, reading
 from naviyam.feedback.reader import read_tombstones
@@ -73,7 +73,7 @@ def open_sources(settings: Settings, now: datetime) -> Sources:
     catalog = Catalog.load(folder)
     behavior = Behavior.load(folder, catalog)
     store = EventStore.of(settings)
-    said = read_profiles(settings.paths.state / "profiles.db")
+    said = profiles_set(settings)
     absent = Absent(forgotten=read_tombstones(store), silent=silent_users(behavior, said))
     return Sources(
         settings=settings,
