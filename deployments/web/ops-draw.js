@@ -3,7 +3,7 @@
 import { minute } from "./ops-dom.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
-const EDGE = { left: 46, right: 12, top: 10, bottom: 22 };
+const EDGE = { left: 54, right: 12, top: 10, bottom: 22 };
 const GAP_S = 45;
 
 function put(parent, tag, attributes, text) {
@@ -142,7 +142,7 @@ export function band(svg, looks, marks, { label }) {
   const from = looks[0].t, to = Math.max(looks[looks.length - 1].t, from + 60, ...marks.map(m => m.t));
   const at = scales(size, from, to, -reach, reach);
   const between = v => Math.min(reach, Math.max(-reach, v));
-  grid(svg, size, at, ticks(-reach, reach), label, from, to, [0, 1, 2, 3, 4].map(i => from + i * (to - from) / 4));
+  grid(svg, size, at, ticks(-reach, reach, 6), label, from, to, [0, 1, 2, 3, 4].map(i => from + i * (to - from) / 4));
   const up = looks.map(l => [at.x(l.t), at.y(between(l.high))]), down = looks.map(l => [at.x(l.t), at.y(between(l.low))]).reverse();
   put(svg, "path", { class: "a-band", d: `${path(up)}${path(down).replace("M", "L")}Z` });
   put(svg, "line", { class: "axis-zero", x1: EDGE.left, x2: size.width - EDGE.right, y1: at.y(0), y2: at.y(0) });

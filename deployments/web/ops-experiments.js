@@ -47,7 +47,8 @@ function make(experiment) {
   parts.steps = el("ol", { class: "steps", "aria-label": "단계" });
   parts.note = el("p");
   parts.reasons = el("ul");
-  parts.verdict = el("div", { class: "verdict" }, parts.note, parts.reasons);
+  parts.checks = el("ul", { class: "checks" });
+  parts.verdict = el("div", { class: "verdict" }, parts.note, parts.checks, el("details", {}, el("summary", { text: "제어기가 적은 근거 (영어)" }), parts.reasons));
   parts.guards = el("p", { class: "guards" });
   parts.arms = el("tbody");
   parts.looked = el("small");
@@ -107,21 +108,40 @@ function details(parts, experiment) {
   mark(parts.verdict, "class", `verdict ${look ? look.verdict.action : ""}`);
   say(parts.note, look ? look.verdict.note : "제어기가 아직 보지 않았어요. 처음 본 뒤에 결과가 나와요.");
   keyed(parts.reasons, (look ? look.verdict.reasons : []).map((text, index) => ({ text, index })), r => r.index, () => el("li", { lang: "en" }), (node, reason) => say(node, reason.text));
+  keyed(parts.checks, look ? checks(experiment, look) : [], c => c.name, () => el("li"), (node, c) => {
+    mark(node, "class", c.done ? "done" : "");
+    say(node, `${c.name}: ${c.text}`);
+  });
   arms(parts, look);
   keyed(parts.guards, look ? look.guardrails : [], g => g.name, () => el("span"), (node, g) => {
     mark(node, "class", `pill ${g.breached ? "bad" : g.events / Math.max(1, g.units) > g.limit ? "warn" : "ok"}`);
     say(node, `${GUARDS[g.name] || g.name} ${percent(g.share)} / 한도 ${percent(g.limit)}`);
   });
-  say(parts.looked, look ? `제어기가 ${ago(look.at)}에 봤어요 · 결과를 기다리는 이용자 ${count(look.waiting)}명` : "");
+  say(parts.looked, look ? `제어기가 ${ago(look.at)}에 봤어요` : "");
   const seen = `${look ? look.at : ""} ${experiment.state} ${experiment.weight} ${experiment.periods.length}`;
   if (seen !== parts.seen) { parts.seen = seen; load(parts); }
+}
+
+/* What the next step or a promotion still needs, in the operator's language, out of the figures of the last look. */
+function checks(experiment, look) {
+  const step = experiment.steps[Math.min(experiment.step, experiment.steps.length - 1)], metric = experiment.layer === "adapter" ? "satisfaction" : "ctr";
+  const inStep = (new Date(look.at) - new Date(experiment.step_since)) / 1000, users = look.arms.candidate.users, d = look.differences[metric];
+  const name = METRICS[metric].name, gain = d?.relative ? `${signed(d.relative.estimate * 100)} %` : "–";
+  const sure = d && (d.absolute.low > 0 || d.absolute.high < 0);
+  return [
+    { name: "단계 시간", done: inStep >= step.least_s, text: inStep >= step.least_s ? `${span(step.least_s)} 채움` : `${span(step.least_s - inStep)} 더 필요 (적어도 ${span(step.least_s)})` },
+    { name: "도전자 이용자", done: users >= step.least_users, text: `${count(users)} / ${count(step.least_users)}명, 결과를 기다리는 이용자 ${count(look.waiting)}명` },
+    { name: "우연이 아닌 차이", done: Boolean(sure), text: d ? `${name} ${gain}, ${sure ? (d.absolute.low > 0 ? "도전자가 나음" : "도전자가 못함") : "구간이 0을 품고 있어 아직 모름"}` : "아직 비교할 결과가 없음" },
+    { name: "미리 잰 향상", done: experiment.offline_gain > 0, text: experiment.offline_gain === null ? "재지 않음 — 저절로 승격되지 않음" : `${signed(experiment.offline_gain * 100)} %` },
+    { name: "한도", done: !look.guardrails.some(g => g.breached), text: look.guardrails.some(g => g.breached) ? "넘음" : "지킴" },
+  ];
 }
 
 function arms(parts, look) {
   if (!look) { keyed(parts.arms, [], r => r, null, null); return; }
   const { stable, candidate } = look.arms, pair = (name, of) => ({ name, stable: of(stable), candidate: of(candidate) });
   const lines = [
-    pair("이용자 (결과를 아는)", a => count(a.users)), pair("답", a => count(a.answers)),
+    pair("결과를 아는 이용자", a => count(a.users)), pair("답", a => count(a.answers)),
     pair("클릭률", a => percent(a.ctr)), pair("만족도", a => a.satisfaction === null ? "–" : `${a.satisfaction.toFixed(2)}점 (${count(a.raters)}명)`),
     pair("주문률", a => percent(a.order_rate)), pair("오류율", a => percent(a.error_rate, 2)), pair("안전 차단", a => percent(a.unsafe_rate, 2)),
     pair("답변 시간 중앙값 / 느린 5 %", a => `${seconds(a.latency_p50_s)} / ${seconds(a.latency_p95_s)}`),
@@ -158,7 +178,7 @@ function draw(svg, { looks, history }, metric) {
     t: new Date(h.at) / 1000, decision: DECIDES.has(h.what),
     text: DECIDES.has(h.what) || h.what === "pause" ? WHATS[h.what] : percent(h.weight, 0),
   }));
-  band(svg, points, marks, { label: v => `${signed(v, Math.abs(v) >= 10 || v === 0 ? 0 : 1)}` });
+  band(svg, points, marks, { label: v => v === 0 ? "0" : `${signed(v, Number.isInteger(v) ? 0 : 1)}${unit}` });
   const last = points[points.length - 1];
   const told = last ? `${name} 차이(도전자 − 지금) ${signed(last.estimate, 2)}${unit}, 구간 ${signed(last.low, 2)} ~ ${signed(last.high, 2)}${unit}, ${count(last.users)}명. ${last.low > 0 ? "도전자가 더 나아요." : last.high < 0 ? "도전자가 더 못해요." : "구간이 0을 품고 있어 아직 몰라요."}` : `${name}: 아직 비교할 결과가 없어요.`;
   mark(svg, "aria-label", told);
@@ -184,7 +204,8 @@ function detail(experiment) {
     requestAnimationFrame(() => say(reading, draw(svg, series, experiment.layer === "adapter" ? "satisfaction" : "ctr")));
     return [
       el("p", {}, state, ` ${layer(experiment.layer)} · ${experiment.stable} → ${experiment.candidate} · 미리 잰 향상 ${gain}`),
-      el("p", { text: experiment.look ? experiment.look.verdict.note : "제어기가 아직 보지 않았어요." }),
+      el("p", { text: experiment.open ? "" : `끝난 까닭: ${experiment.why}` }),
+      el("p", { class: "soft", text: experiment.look ? `제어기가 마지막으로 본 때(${when(experiment.look.at)}) — ${experiment.look.verdict.note}` : "제어기가 보지 않았어요." }),
       svg, reading,
       el("div", { class: "scroll" }, el("table", {}, el("caption", { text: "있었던 일" }), el("thead", {}, el("tr", {}, ...["시각", "무엇", "비율", "누가", "까닭"].map(text => el("th", { scope: "col", text })))), body)),
     ];

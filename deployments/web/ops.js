@@ -38,7 +38,7 @@ function tiles(f) {
     ["대화 답변 시간", wait ? "…" : seconds(chat.p50_s), wait ? "" : `느린 5 % ${seconds(chat.p95_s)}`, chat.p95_s > 8 ? "bad" : chat.p95_s > 3 ? "warn" : ""],
     ["오류율", wait ? "…" : percent(f.error_rate), errors.join(" · "), f.error_rate > .05 ? "bad" : f.error_rate > .01 ? "warn" : ""],
     ["낮춘 답", wait ? "…" : percent(f.degraded_rate), wait ? "" : "글쓰기 모델 없이 답한 것 등", f.degraded_rate > .2 ? "warn" : ""],
-    ["거절", wait ? "…" : `${rate(total)}/초`, refused.filter(([, n]) => n > 0).map(([gate, n]) => `${gate} ${rate(n)}`).join(" · "), total > 0 ? "warn" : ""],
+    ["거절", wait ? "…" : `${rate(total)}/초`, [...Object.entries(f.statuses_per_s || {}), ...refused].filter(([, n]) => n > 0).map(([what, n]) => `${what} ${rate(n)}`).join(" · "), total > 0 ? "warn" : ""],
     ["글쓰기 모델", f.llm && f.llm.active !== null ? `${count(f.llm.active)}개` : "–", f.llm && f.llm.active !== null ? `대기 ${count(f.llm.waiting)} · ${count(f.llm.tokens_per_s)}토큰/초` : "쓰지 않음", f.llm?.waiting > 0 ? "warn" : ""],
   ];
   keyed($("tiles"), found, t => t[0], () => el("div", {}, el("dt"), el("dd"), el("dd", { class: "more" })), (node, [name, value, more, kind]) => {

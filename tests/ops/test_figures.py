@@ -57,6 +57,8 @@ def test_rates_shares_and_quantiles_of_the_last_half_minute(part, meter, clock):
         metrics.answered("chat", ANSWER | {"degraded": True, "degraded_reason": "llm_timeout"}, 1.9, simulated=False)  # fmt: skip
     metrics.failed("chat", "timeout", simulated=False)
     metrics.refused("chats")
+    for status in (200, 503, 429):
+        metrics.http("/chat", "POST", status, 0.5)
     meter.record(LLM_WAITING, 3.0, {})
     clock.advance(20)
     found = part.read()
@@ -64,6 +66,7 @@ def test_rates_shares_and_quantiles_of_the_last_half_minute(part, meter, clock):
     assert found["outcomes_per_s"] == {"degraded": 0.15, "ok": 0.8, "timeout": 0.05}
     assert (found["error_rate"], found["degraded_rate"]) == (0.05, 0.15)
     assert found["refused_per_s"] == {"chats": 0.05}
+    assert found["statuses_per_s"] == {"429": 0.05, "503": 0.05}
     assert 0.4 < found["latency"]["chat"]["p50_s"] < 0.8 < found["latency"]["chat"]["p95_s"] < 2
     assert found["stages"]["write"]["count"] == 19
     assert found["llm"]["waiting"] == 3

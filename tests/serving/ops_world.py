@@ -70,7 +70,7 @@ class World:
         config = uvicorn.Config(
             create_app(service, control=self.control),
             port=self.port,
-            log_level="error",
+            log_level="critical",
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)

@@ -13,6 +13,7 @@ from cluster.telemetry.catalogue import (
     ANSWERS,
     DEGRADED,
     FEEDBACK,
+    HTTP_REQUESTS,
     LLM_ACTIVE,
     LLM_FIRST,
     LLM_TOKENS,
@@ -26,6 +27,7 @@ from deployments.admin.live.recent import Past
 from naviyam.clock import Clock
 
 _ANSWERED = frozenset(("ok", "degraded"))
+_COME_AGAIN = frozenset(("429", "503"))
 _WINDOW_S = 30.0
 _SHOWN_S = 900.0
 _QUEUES = {
@@ -54,6 +56,7 @@ def figures(grown: Increase, last: Scrape) -> dict[str, Any]:
         "degraded_rate": outcomes.get("degraded", 0.0) / asked if asked else None,
         "degraded_per_s": rates(grown.by(_total(DEGRADED), "reason")),
         "refused_per_s": rates(grown.by(_total(REFUSED), "gate")),
+        "statuses_per_s": rates(_refusals(grown)),
         "latency": _latency(grown, ANSWER_SECONDS, "route"),
         "stages": _latency(grown, STAGE_SECONDS, "stage"),
         "feedback_per_s": rates(grown.by(_total(FEEDBACK), "type")),
@@ -140,6 +143,12 @@ class FiguresPart:
 
     def past(self) -> Mapping[str, Any]:
         return {"points": list(self._points), "shown_s": _SHOWN_S}
+
+
+def _refusals(grown: Increase) -> dict[str, float]:
+    """Return answers by the statuses that tell a caller to come again."""
+    found = grown.by(_total(HTTP_REQUESTS), "status")
+    return {status: n for status, n in found.items() if status in _COME_AGAIN}
 
 
 def _total(instrument: Instrument) -> str:
