@@ -7,7 +7,7 @@ import yaml
 
 from cluster.telemetry.alert_rules import alert_document, recording_document
 from cluster.telemetry.dashboards import dashboards
-from cluster.telemetry.grafana import document
+from cluster.telemetry.grafana import SOURCE_UID, document
 from naviyam.settings import Settings
 
 DISCOVERY: Final = "/tmp/ray/prom_metrics_service_discovery.json"
@@ -52,7 +52,7 @@ _SOURCES = {
     "datasources": [
         {
             "name": "Prometheus",
-            "uid": "naviyam-prometheus",
+            "uid": SOURCE_UID,
             "type": "prometheus",
             "access": "proxy",
             "url": "http://127.0.0.1:9090",

@@ -11,6 +11,9 @@ _SCHEMA_VERSION = 39
 """Of Grafana 11; newer ones migrate it when they load it."""
 
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+SOURCE_UID = "naviyam-prometheus"
+"""Of the data source that is provisioned beside the dashboards."""
+
 _COLOURS = ("green", "orange", "red")
 
 
@@ -87,6 +90,11 @@ def document(dashboard: Dashboard) -> dict[str, Any]:
                 "tags": ["naviyam"],
                 "asDropdown": True,
                 "keepTime": True,
+                "includeVars": True,
+                "targetBlank": False,
+                "icon": "",
+                "tooltip": "",
+                "url": "",
             }
         ],
         "templating": {"list": [_source_variable()]},
@@ -172,6 +180,9 @@ def _stat_options() -> dict[str, Any]:
         "colorMode": "value",
         "graphMode": "none",
         "textMode": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
         "justifyMode": "auto",
         "orientation": "auto",
     }
@@ -183,7 +194,7 @@ def _source_variable() -> dict[str, Any]:
         "label": "Prometheus",
         "type": "datasource",
         "query": "prometheus",
-        "current": {},
+        "current": {"text": "Prometheus", "value": SOURCE_UID},
         "hide": 0,
         "includeAll": False,
         "multi": False,

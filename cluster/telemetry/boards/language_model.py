@@ -77,4 +77,38 @@ def language_model() -> Dashboard:
             ),
         ),
     )
-    return Dashboard(uid="naviyam-llm", title="나비얌 · 언어 모델", rows=(load, time))
+    engine = Row(
+        title="vLLM 안 (telemetry.engine_metrics를 켰을 때)",
+        panels=(
+            series(
+                "KV 캐시 사용",
+                "1이면 더 기다려요",
+                ("max by (ReplicaId) (ray_vllm_kv_cache_usage_perc)", "{{ReplicaId}}"),
+                unit="percentunit",
+                limits=(0.9,),
+            ),
+            series(
+                "앞부분 캐시 적중률",
+                "다시 계산하지 않은 토큰",
+                (
+                    "sum(rate(ray_vllm_prefix_cache_hits_total[5m]))"
+                    " / sum(rate(ray_vllm_prefix_cache_queries_total[5m]))",
+                    "적중",
+                ),
+                unit="percentunit",
+            ),
+            series(
+                "엔진의 대기열",
+                "실행 중과 대기 중",
+                ("sum(ray_vllm_num_requests_running)", "실행"),
+                ("sum(ray_vllm_num_requests_waiting)", "대기"),
+            ),
+            series(
+                "토큰",
+                "읽은 것과 쓴 것",
+                ("sum(rate(ray_vllm_prompt_tokens_total[1m]))", "읽은 토큰/초"),
+                ("sum(rate(ray_vllm_generation_tokens_total[1m]))", "쓴 토큰/초"),
+            ),
+        ),
+    )
+    return Dashboard(uid="naviyam-llm", title="나비얌 · 언어 모델", rows=(load, time, engine))

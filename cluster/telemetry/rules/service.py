@@ -45,7 +45,7 @@ def service(settings: Settings) -> tuple[AlertRule, ...]:
         ),
         AlertRule(
             alert="NaviyamRefusing",
-            expr="sum(naviyam:refused:rate5m) > 0.1",
+            expr='sum(naviyam:refused:rate5m{gate=~"chats|others"}) > 0.1',
             held="5m",
             severity="page",
             summary="요청을 돌려보내고 있어요",
