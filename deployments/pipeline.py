@@ -108,6 +108,7 @@ class ChatService:
             prepare["adapter"] = adapter_ready
         self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
         self.traffic = TrafficTable(prepare, told=self._metrics.traffic)
+        self._metrics.traffic(self.traffic.held.revision)
         self.replica = replica
         self._failures = Failures(state, clock)
         self._deadline = Deadline(clock)
