@@ -151,7 +151,7 @@ def test_an_access_line_says_what_happened(served, lines, service_of, state):
 
 
 def test_a_stream_that_breaks_off_names_its_request_and_no_words(served, lines):
-    async def broken(request):
+    async def broken(*asked):
         yield Delta("여기 ")
         raise ValueError(SAID)
 
