@@ -30,6 +30,7 @@ from deployments.engine_setup import (
     configure_environment,
     engine_args,
     prepare_model,
+    stat_loggers,
 )
 from deployments.sampling import Sampling
 from deployments.watchdog import MARK, Processes
@@ -100,7 +101,11 @@ class LLMEngine:
         configure_environment(settings, environ)
         processes = Processes.guard(environ)
         try:
-            llm = await asyncio.to_thread(AsyncLLM.from_engine_args, engine_args(settings, served))
+            llm = await asyncio.to_thread(
+                AsyncLLM.from_engine_args,
+                engine_args(settings, served),
+                stat_loggers=stat_loggers(settings),
+            )
         except Exception as e:
             await asyncio.to_thread(processes.end)
             raise EngineDownError(f"vLLM did not start on {served.model}: {e}") from e

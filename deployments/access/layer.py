@@ -21,7 +21,7 @@ from deployments.access.refusals import refusal
 Admit = Callable[[Request, str, str | None], Awaitable[str]]
 _DECISIONS = "limits"
 _CALLER = "caller"
-_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After")
+_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
 _CORS_MAX_AGE_S = 600
 
 
@@ -33,7 +33,7 @@ def install(app: FastAPI, desk: Desk) -> None:
             CORSMiddleware,
             allow_origins=desk.access.cors_origins,
             allow_methods=("GET", "POST", "PUT", "DELETE"),
-            allow_headers=("Authorization", "Content-Type"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-Id", "traceparent"),
             expose_headers=_EXPOSED,
             max_age=_CORS_MAX_AGE_S,
         )

@@ -38,7 +38,10 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What became of one batch: `waited_s` from its first record's coming to its being on disk, `wrote_s` the writing alone."""
+    """What became of one batch. `records` leaves out what was there already.
+
+    `waited_s` from its first record's coming to its being on disk, `wrote_s` the writing alone.
+    """
 
     kind: str
     records: int
@@ -158,22 +161,24 @@ class AppendLog:
         except Exception as e:  # the callers learn of it, and the log goes on with a fresh segment
             _logger.warning("%d records not written in %s: %s", len(batch), self._folder, e)
             self._rollback()
-            self._tell(batch, began_s, failed=True)
+            self._tell(batch, began_s, records=len(batch), failed=True)
             for waiting in batch:
                 waiting.answer.set_exception(e)
             return
-        self._tell(batch, began_s)
+        self._tell(batch, began_s, records=answers.count(False))
         # Counted before anyone is answered: who is answered and comes again at once is no further company.
         self._expected = len(batch) + len(self._waiting)
         for waiting, duplicate in zip(batch, answers, strict=True):
             waiting.answer.set_result(duplicate)
 
-    def _tell(self, batch: Sequence[_Waiting], began_s: float, *, failed: bool = False) -> None:
+    def _tell(
+        self, batch: Sequence[_Waiting], began_s: float, *, records: int, failed: bool = False
+    ) -> None:
         now_s = self._clock.monotonic_s()
         self._told(
             Commit(
                 kind=self._folder.name,
-                records=len(batch),
+                records=records,
                 waited_s=now_s - min(w.came_s for w in batch),
                 wrote_s=now_s - began_s,
                 failed=failed,
