@@ -31,17 +31,19 @@ def part(rollouts):
 
 
 @pytest.fixture
-def client(part):
-    control = Control(part.rollouts.settings)
+def client(part, tmp_path):
+    paths = part.rollouts.settings.paths.model_copy(update={"state": tmp_path / "state"})
+    settings = part.rollouts.settings.model_copy(update={"paths": paths})
+    control = Control(settings)
     control.__dict__["rollouts"] = part
     app = FastAPI()
     problems.install(app, retry_after_s=1)
     control.__dict__["audit"] = MemoryAudit()
-    keyring = Keyring.of(part.rollouts.settings)
+    keyring = Keyring.of(settings)
     acts = [Depends(require_key(keyring)), Depends(recorded(control), scope="function")]
     app.include_router(experiments.routes(control), dependencies=acts)
     app.include_router(models.routes(control), dependencies=acts)
-    key = load_or_create_admin_key(part.rollouts.settings)
+    key = load_or_create_admin_key(settings)
     headers = {"authorization": f"Bearer {key}"}
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 
