@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,9 +30,11 @@ from deployments.engine_setup import (
     configure_environment,
     engine_args,
     prepare_model,
+    stat_loggers,
 )
 from deployments.sampling import Sampling
 from deployments.watchdog import MARK, Processes
+from deployments.written import LoadedAdapter, Written
 from naviyam.clock import Clock, SystemClock
 from naviyam.errors import ArtifactError, ConflictError, InputError, NaviyamError, OverloadedError
 from naviyam.settings import Settings
@@ -46,26 +47,6 @@ _log = logging.getLogger(__name__)
 
 class EngineDownError(NaviyamError, RuntimeError):
     """The engine's processes died or failed on a request; a restart of the replica brings them back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedAdapter:
-    """An adapter that requests may ask for, for lists and metadata."""
-
-    name: str
-    version: str
-    digest: str
-    running: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A piece of an answer: the text since the one before, and the counts so far. `finish` is set in the last one."""
-
-    text: str
-    prompt_tokens: int
-    completion_tokens: int
-    finish: str | None = None
 
 
 class LLMEngine:
@@ -120,7 +101,11 @@ class LLMEngine:
         configure_environment(settings, environ)
         processes = Processes.guard(environ)
         try:
-            llm = await asyncio.to_thread(AsyncLLM.from_engine_args, engine_args(settings, served))
+            llm = await asyncio.to_thread(
+                AsyncLLM.from_engine_args,
+                engine_args(settings, served),
+                stat_loggers=stat_loggers(settings),
+            )
         except Exception as e:
             await asyncio.to_thread(processes.end)
             raise EngineDownError(f"vLLM did not start on {served.model}: {e}") from e
@@ -166,8 +151,9 @@ class LLMEngine:
             EngineDownError: the engine died.
         """
         entry = self._default if adapter is None else self._table.find(adapter)
-        sampling = self._sampling.updated(overrides)
-        pieces = self.write(prompt, entry, sampling, request_id=request_id, served=served)
+        pieces = self.write(
+            prompt, entry, request_id=request_id, overrides=overrides, served=served
+        )
         async with contextlib.aclosing(pieces):
             async for piece in pieces:
                 if piece.text:
@@ -177,13 +163,13 @@ class LLMEngine:
         self,
         prompt: str,
         entry: Entry | None,
-        sampling: Sampling,
         *,
         request_id: str,
+        overrides: Mapping[str, Any] | None = None,
         served: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[Written, None]:
         """Yield an answer written with a loaded adapter, None for the served weights as they are; see `generate`."""
-        params = sampling.params()
+        params = self._sampling.updated(overrides).params()
         self._begin(entry)
         if served is not None:
             served(entry.spec.key if entry is not None else "none")

@@ -136,6 +136,15 @@ def engine_args(settings: Settings, served: ServedModel) -> AsyncEngineArgs:
     return AsyncEngineArgs(**arguments)
 
 
+def stat_loggers(settings: Settings) -> list[Any]:
+    """Return who is told of vLLM's own figures: Ray's metrics where the settings want them, else nobody."""
+    if not settings.telemetry.engine_metrics:
+        return []
+    from vllm.v1.metrics.ray_wrappers import RayPrometheusStatLogger  # noqa: PLC0415
+
+    return [RayPrometheusStatLogger]
+
+
 def configure_environment(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Set what vLLM's processes read from the environment.
 

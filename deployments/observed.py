@@ -4,7 +4,7 @@ A request is named by its route's template only: paths and query strings may hol
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.telemetry.request import Request, chosen_id, working_for
-from cluster.telemetry.tracer import Tracer
+from cluster.telemetry.tracer import Tracer, Value
 from naviyam.clock import Clock
 
 HEADER = "X-Request-Id"
@@ -105,6 +105,19 @@ class Observed:
                 "duration_ms": duration_ms,
             },
         )
+
+
+def attributes_of(metadata: Mapping[str, Any]) -> dict[str, Value]:
+    """Return what a trace tells of an answer: kinds, names and numbers, nothing that was said."""
+    told: dict[str, Value] = {
+        "naviyam.intent": str(metadata.get("intent", "none")),
+        "naviyam.written_by": str(metadata.get("written_by", "none")),
+        "naviyam.degraded_reason": str(metadata.get("degraded_reason") or "none"),
+        "naviyam.candidates": int(metadata.get("candidates", 0)),
+    }
+    for layer, arm in metadata.get("experiments", {}).items():
+        told[f"naviyam.arm.{layer}"] = str(arm["arm"])
+    return told
 
 
 class _Answer:

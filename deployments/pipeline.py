@@ -14,14 +14,14 @@ from typing import Any
 from cluster.rollout.traffic import Traffic
 from cluster.telemetry.instruments import NoMeter
 from cluster.telemetry.request import hide
-from cluster.telemetry.tracer import NO_TRACER, Tracer, Value
+from cluster.telemetry.tracer import NO_TRACER, Tracer
 from cluster.traffic_file import published_traffic
 from deployments.access.desk import Desk
 from deployments.deadline import Deadline
 from deployments.failures import Failures, code_of
 from deployments.limits import Gate
 from deployments.metrics import ServiceMetrics
-from deployments.observed import Observer
+from deployments.observed import Observer, attributes_of
 from deployments.protocol import (
     ChatRequest,
     FeedbackRequest,
@@ -108,6 +108,7 @@ class ChatService:
             prepare["adapter"] = adapter_ready
         self._metrics = ServiceMetrics(NoMeter()) if metrics is None else metrics
         self.traffic = TrafficTable(prepare, told=self._metrics.traffic)
+        self._metrics.traffic(self.traffic.held.revision)
         self.replica = replica
         self._failures = Failures(state, clock)
         self._deadline = Deadline(clock)
@@ -358,7 +359,7 @@ class ChatService:
 
     def _answered(self, asked: Turn | Ask, given: Done | Recommendations) -> None:
         """Count an answer."""
-        self._tracer.note("", _attributes(given.metadata))
+        self._tracer.note("", attributes_of(given.metadata))
         self._metrics.answered(
             _route(asked),
             given.metadata,
@@ -404,19 +405,6 @@ class ChatService:
         """
         hide(user_id)
         return pseudonym(check_id(user_id, field="user_id"), key=self._state.key, space=space)
-
-
-def _attributes(metadata: Mapping[str, Any]) -> dict[str, Value]:
-    """Return what a trace tells of an answer: kinds, names and numbers, nothing that was said."""
-    told: dict[str, Value] = {
-        "naviyam.intent": str(metadata.get("intent", "none")),
-        "naviyam.written_by": str(metadata.get("written_by", "none")),
-        "naviyam.degraded_reason": str(metadata.get("degraded_reason") or "none"),
-        "naviyam.candidates": int(metadata.get("candidates", 0)),
-    }
-    for layer, arm in metadata.get("experiments", {}).items():
-        told[f"naviyam.arm.{layer}"] = str(arm["arm"])
-    return told
 
 
 def _route(asked: Turn | Ask) -> str:

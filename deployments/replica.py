@@ -10,7 +10,8 @@ from typing import Any
 from ray import serve
 
 from cluster.telemetry import logs
-from cluster.telemetry.tracer import Role, Tracer, open_tracer
+from cluster.telemetry.open import open_tracer
+from cluster.telemetry.tracer import Role, Tracer
 from naviyam.settings import Settings, Telemetry
 
 _SERVE = "ray.serve"

@@ -1,9 +1,11 @@
 """What outlives a request, below `settings.paths.state`: memory, profiles, the event log, the key of pseudonyms."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster.database import open_engine
+from cluster.key_tables import key_tables
 from cluster.placement import is_sqlite
 from cluster.talk_tables import SqlMemory, SqlProfiles
 from naviyam.clock import Clock
@@ -39,7 +41,8 @@ def open_state(
     """Open the state below `settings.paths.state`.
 
     Memory lives in this process where one ingress serves alone, else in a SQLite file that all of them share. With a
-    database server (`jobs.database`) memory and profiles are in there: replicas may then be on several machines.
+    database server (`jobs.database`) memory, profiles and the keys of events are in there: replicas may then be on several
+    machines.
     """
     serving, root = settings.serving, settings.paths.state
     shared = serving.light_stages == "deployments" or serving.ingress.max_replicas > 1
@@ -71,8 +74,15 @@ def open_state(
         file = SqliteProfiles(root / "profiles.db", seed)
         closers.append(file.close)
         profiles = file
-    events = DurableSink(EventStore.of(settings), clock=clock, settings=settings, told=told)
-    closers.append(events.close)
+    held = contextlib.ExitStack()
+    events = DurableSink(
+        EventStore.of(settings),
+        clock=clock,
+        settings=settings,
+        told=told,
+        open_keys=held.enter_context(key_tables(settings)),
+    )
+    closers += [events.close, held.close]
 
     def close() -> None:
         for each in closers:

@@ -14,6 +14,7 @@ from typing import Any
 from cluster.jobs.folders import expire
 from cluster.jobs.sql_store import SqlStore
 from cluster.jobs.states import ENDED
+from cluster.key_tables import key_tables
 from naviyam.clock import Clock, SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.feedback.compaction import compact
@@ -24,12 +25,14 @@ from training.datasets.old import forget_old_sets
 
 def keep_house(settings: Settings, clock: Clock) -> dict[str, Any]:
     """Do all of it; return what was done, by name. Idempotent."""
-    events = compact(
-        EventStore.of(settings),
-        clock,
-        raw_text_days=settings.safety.raw_text_days,
-        merge_up_to_bytes=settings.events.merge_up_to_mib * 2**20,
-    )
+    with key_tables(settings) as open_keys:
+        events = compact(
+            EventStore.of(settings),
+            clock,
+            raw_text_days=settings.safety.raw_text_days,
+            merge_up_to_bytes=settings.events.merge_up_to_mib * 2**20,
+            open_keys=open_keys,
+        )
     sets = forget_old_sets(settings, clock.now())
     jobs = SqlStore.of(settings).jobs(states=ENDED, limit=100_000)
     return {

@@ -95,8 +95,8 @@ def _outcome(
     }
     return found, (
         table(
-            "bench autoscale: lines at which something changed",
-            (*COLUMNS, *line.deployments, "waiting", "leaving"),
+            f"bench autoscale, where something changed; replicas of {', '.join(line.deployments)}",
+            COLUMNS,
             line.rows(),
         ),
         table(

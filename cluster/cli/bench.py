@@ -247,7 +247,7 @@ def chaos(
 def autoscale(
     ctx: typer.Context,
     seconds: Annotated[float, typer.Option(min=10, max=600, help="How long the rush lasts.")] = 75,
-    clients: Annotated[int, typer.Option(min=1, max=200, help="Clients in the rush.")] = 24,
+    clients: Annotated[int, typer.Option(min=1, max=200, help="Clients in the rush.")] = 32,
     calm_clients: Annotated[int, typer.Option(min=1, max=50, help="Clients before and after.")] = 1,
     max_nodes: Annotated[int, typer.Option(min=1, max=6, help="Most nodes with a GPU.")] = 3,
     idle_timeout_s: Annotated[

@@ -27,6 +27,7 @@ from cluster.cli import (
     keys,
     learn,
     loop,
+    metrics,
     models,
     monitor,
     schedule,
@@ -92,6 +93,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(models.app, name="models")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(monitor.app, name="monitor")
+app.add_typer(metrics.app, name="metrics")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(keys.app, name="keys")

@@ -43,15 +43,18 @@ class Moment:
             round(self.p95_s * 1000),
             self.failed,
             self.again,
-            self.nodes.get("head", 0),
             self.nodes.get("gpu", 0) + self.nodes.get("cpu", 0),
-            *(self.replicas.get(name, 0) for name in deployments),
+            " ".join(str(self.replicas.get(name, 0)) for name in deployments),
             self.waiting,
             self.leaving,
         ]
 
 
-COLUMNS = ("s", "phase", "clients", "req/s", "p95 ms", "failed", "again", "heads", "nodes")
+COLUMNS = (
+    *("s", "phase", "clients", "req/s", "p95 ms", "failed", "again"),
+    *("nodes", "replicas", "coming", "going"),
+)
+"""`nodes` besides the head; `replicas` of each deployment, in the order that the table's title says."""
 
 
 @dataclass(slots=True)

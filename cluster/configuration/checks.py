@@ -79,6 +79,10 @@ def _folders(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Findi
     names = {getattr(s.paths, name): f"paths.{name}" for name in type(s.paths).model_fields}
     for folder, why in m.unwritable:
         yield _error(names.get(folder, "paths"), f"{folder} cannot be written: {why}")
+    for folder in m.missing:
+        yield _warning(
+            names.get(folder, "paths"), f"{folder} is not there; what needs it is left out"
+        )
 
 
 def _adapter(s: Settings, m: Machine, f: Figures, a: Adapters) -> Iterator[Finding]:
@@ -209,8 +213,8 @@ CHECKS: tuple[Check, ...] = (
 
 
 def read_folders(settings: Settings) -> tuple[Path, ...]:
-    """Return the folders that are only read."""
-    return settings.paths.adapters, settings.paths.classifier, settings.paths.safety_classifier
+    """Return the folders that are only read, and needed for a whole service."""
+    return settings.paths.classifier, settings.paths.safety_classifier
 
 
 def _error(key: str, message: str) -> Finding:

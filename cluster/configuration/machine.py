@@ -29,8 +29,8 @@ class Machine:
     gpus: tuple[GpuHere, ...] = ()
     taken_ports: frozenset[int] = frozenset()
     unwritable: tuple[tuple[Path, str], ...] = ()
-    folders: frozenset[Path] = frozenset()
-    """Which of the folders asked for are there."""
+    missing: tuple[Path, ...] = ()
+    """Folders that are only read and are not there."""
 
 
 def look(*, ports: tuple[int, ...], written: tuple[Path, ...], read: tuple[Path, ...]) -> Machine:
@@ -42,7 +42,7 @@ def look(*, ports: tuple[int, ...], written: tuple[Path, ...], read: tuple[Path,
         gpus=_gpus(),
         taken_ports=frozenset(p for p in ports if p and _listens(p)),
         unwritable=tuple((folder, why) for folder, why in reasons if why),
-        folders=frozenset(f for f in read if f.is_dir()),
+        missing=tuple(f for f in read if not f.is_dir()),
     )
 
 

@@ -16,12 +16,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
+from ray.util import metrics
 
 from cluster.jobs.sql_store import SqlStore
 from cluster.parts import Parts
 from cluster.placement import controller_place
 from cluster.ray_io.head import HeadError, find_head
+from cluster.ray_io.meter import RayMeter
 from cluster.ray_io.parts import Surroundings, make_parts
+from cluster.telemetry import logs
+from cluster.telemetry.catalogue import CONTROL
+from cluster.telemetry.control import Shown
+from cluster.telemetry.part import beat_to
 from naviyam.clock import SystemClock
 from naviyam.errors import NaviyamError
 from naviyam.settings import Settings
@@ -46,10 +52,11 @@ class Controller:
     """
 
     def __init__(self, config: str, root: str, dashboard_url: str = "") -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         os.chdir(root)
         path = Path(config) if config else None
         self._settings = Settings.load(path)
+        logs.set_up(self._settings.telemetry, fixed={"deployment": ACTOR})
+        self._shown = Shown(RayMeter(CONTROL, metrics))
         self._clock = SystemClock()
         self._stop = threading.Event()
         self._parts: Parts | None = None
@@ -86,13 +93,16 @@ class Controller:
             store=store,
             clock=self._clock,
             dashboard_url=self._dashboard_url or self._settings.dashboard_url,
+            shown=self._shown,
         )
         beaten_s = float("-inf")
+        show = beat_to(self._shown)
 
         def beat(state: dict[str, Any]) -> None:
             nonlocal beaten_s
             if time.monotonic() - beaten_s >= _BEAT_EVERY_S:
                 beaten_s = time.monotonic()
+                show(state)
                 store.change(DOCUMENT, lambda _: {**state, "pid": os.getpid()})
 
         return Parts(

@@ -22,6 +22,7 @@ def node_environment(settings: Settings) -> dict[str, str]:
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": f"{settings.cluster.proxy_drain_s:g}",
         # Until every balancer has forgotten a replica that has to go, it answers.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{settings.cluster.drain_s:g}",
         "RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY": str(int(settings.cluster.pack)),
@@ -31,6 +32,8 @@ def node_environment(settings: Settings) -> dict[str, str]:
         # On a busy machine the proxy takes longer than the 5 s after which Serve kills it.
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_USAGE_STATS_ENABLED": "0",
+        # Its lines hold whole paths, and so ids of users; ours hold templates. Nobody listens on the discard port.
+        "RAY_SERVE_HAPROXY_LOG_TARGET": "127.0.0.1:9",
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",

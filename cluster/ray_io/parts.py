@@ -13,6 +13,8 @@ from cluster.ray_io.fleet import open_rollout_part
 from cluster.ray_io.probes import LoadProbe
 from cluster.ray_io.runs import RayRuns
 from cluster.schedule.part import SchedulePart, count_new
+from cluster.telemetry.control import Shown
+from cluster.telemetry.part import TelemetryPart
 from naviyam.clock import Clock
 from naviyam.settings import Settings
 
@@ -31,22 +33,32 @@ class Surroundings:
     store: Store
     clock: Clock
     dashboard_url: str
+    shown: Shown
+    """Where the controller's gauges are."""
 
 
 def make_parts(around: Surroundings) -> Sequence[Part]:
     """Return the parts in the order in which they are ticked."""
     commands = JobCommands(settings=around.settings, store=around.store, clock=around.clock)
+    jobs = JobController(
+        settings=around.settings,
+        store=around.store,
+        runs=RayRuns(address=around.dashboard_url, places=around.settings.jobs.places),
+        load=LoadProbe(address=around.dashboard_url),
+        clock=around.clock,
+        root=around.root,
+        config=around.config,
+    )
     return (
-        JobController(
-            settings=around.settings,
-            store=around.store,
-            runs=RayRuns(address=around.dashboard_url, places=around.settings.jobs.places),
-            load=LoadProbe(address=around.dashboard_url),
-            clock=around.clock,
-            root=around.root,
-            config=around.config,
-        ),
+        jobs,
         SchedulePart(commands=commands, store=around.store, new_samples=count_new),
         MonitoringPart.of(around.settings),
         open_rollout_part(around.settings),
+        TelemetryPart.of(
+            around.settings,
+            around.store,
+            around.clock,
+            load=lambda: jobs.last_load,
+            shown=around.shown,
+        ),
     )

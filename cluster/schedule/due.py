@@ -191,6 +191,12 @@ def next_due(state: ScheduleState, now: datetime, cron: Cron) -> datetime:
     return next(cron.after(max(now, state.seen_until)))
 
 
+def overdue(state: ScheduleState, now: datetime, cron: Cron) -> datetime | None:
+    """Return the oldest due time that has come and nothing was decided on; None where there is none."""
+    times = _over(state, now, cron)
+    return times[0] if times else None
+
+
 def _over(state: ScheduleState, now: datetime, cron: Cron) -> list[datetime]:
     """Return the due times that have come and were not decided."""
     times = []

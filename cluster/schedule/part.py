@@ -24,6 +24,7 @@ from cluster.schedule.due import (
     begin,
     due,
     next_due,
+    overdue,
     runs_today,
 )
 from naviyam.clock import Clock, ScaledClock
@@ -124,6 +125,7 @@ class ScheduleCommands:
                 "paused": state.paused,
                 "next_at": ahead.isoformat(),
                 "next_real_at": real.isoformat(),
+                "late_s": self._late_s(plan, state, now),
                 "ran_today": runs_today(state, now, plan.rules.cron),
                 "max_a_day": plan.rules.max_a_day,
                 "least_samples": plan.rules.least_samples,
@@ -131,6 +133,12 @@ class ScheduleCommands:
                 "decisions": [d.to_dict() for d in reversed(state.decisions)],
             }
         return found
+
+    def _late_s(self, plan: Plan, state: ScheduleState, now: datetime) -> float:
+        """Return how long, in seconds of the machine, a due time has waited to be decided on."""
+        at = overdue(state, now, plan.rules.cron) if self.settings.schedule.enabled else None
+        scale = self.settings.schedule.clock_scale if plan.scaled else 1.0
+        return 0.0 if at is None else (now - at).total_seconds() / scale
 
     def _edit(self, kind: str, edit: Callable[[ScheduleState], ScheduleState]) -> ScheduleState:
         now = self._clock(self._plan(kind)).now()

@@ -87,7 +87,7 @@ REFUSED = _counter(
     "refused",
     "gate",
     unit="requests",
-    meaning="Requests refused at once because too many are being answered",
+    meaning="Requests refused at once: too many are being answered (chats, others), or a caller's quota is used up",
 )
 INSIDE = _gauge(
     "inside", "gate", unit="requests", meaning="Requests that a replica is answering now"

@@ -19,7 +19,7 @@ from naviyam.settings import Telemetry
 OWN: Final = ("naviyam", "cluster", "deployments", "training")
 """Loggers of this project."""
 
-EXTRA: Final = ("route", "method", "status", "duration_ms", "deployment", "replica", "part")
+EXTRA: Final = ("route", "method", "status", "duration_ms", "deployment", "replica")
 """Attributes of a record that are written where it has them; `request_id` and `trace_id` too."""
 
 _SERVE = "ray.serve"

@@ -83,6 +83,9 @@ class OtelTracer:
 
     @contextmanager
     def client(self, name: str, attributes: Mapping[str, Value]) -> Iterator[str]:
+        if not _drawn():
+            yield ""
+            return
         span = self._tracer.start_span(name, kind=OtelKind.CLIENT, attributes=attributes)
         held: dict[str, str] = {}
         _carried.inject(held, context=trace.set_span_in_context(span))
@@ -96,10 +99,15 @@ class OtelTracer:
 
     @contextmanager
     def span(self, kind: SpanKind, name: str) -> Iterator[None]:
+        if not _drawn():
+            yield
+            return
         with self._opened(f"{kind}/{name}", OtelKind.INTERNAL, {f"naviyam.{kind}": name}, None):
             yield
 
     def past(self, kind: SpanKind, name: str, seconds: float) -> None:
+        if not _drawn():
+            return
         began_ns = time.time_ns() - round(seconds * 1e9)
         attributes = {f"naviyam.{kind}": name}
         self._tracer.start_span(f"{kind}/{name}", attributes=attributes, start_time=began_ns).end()
@@ -151,6 +159,11 @@ def sampler(role: Role, ratio: float) -> Sampler:
         return ParentBased(ALWAYS_OFF)
     share = TraceIdRatioBased(ratio)
     return ParentBased(share, remote_parent_sampled=share)
+
+
+def _drawn() -> bool:
+    """Return whether the request of this task is one that is traced: of the others nothing below the root is begun."""
+    return trace.get_current_span().is_recording()
 
 
 def _mark(span: trace.Span, error: BaseException) -> None:

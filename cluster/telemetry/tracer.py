@@ -1,13 +1,9 @@
-"""Traces across processes: the port, the one that traces nothing, and the choice between it and OpenTelemetry.
-
-Without `telemetry.endpoint` nothing of OpenTelemetry is imported.
-"""
+"""Traces across processes: the port, and the one that traces nothing. Pure."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-from naviyam.settings import Telemetry
 from naviyam.spans import NOTHING, NoSpans, Spans
 
 Value = str | int | float | bool
@@ -76,12 +72,3 @@ class NoTracer(NoSpans):
 
 
 NO_TRACER = NoTracer()
-
-
-def open_tracer(settings: Telemetry, *, part: str, role: Role) -> Tracer:
-    """Return the tracer of one process; `part` is the deployment's name."""
-    if not settings.endpoint:
-        return NO_TRACER
-    from cluster.telemetry.otel import OtelTracer  # noqa: PLC0415
-
-    return OtelTracer.of(settings, part=part, role=role)

@@ -21,7 +21,7 @@ from deployments.access.refusals import refusal
 Admit = Callable[[Request, str, str | None], Awaitable[str]]
 _DECISIONS = "limits"
 _CALLER = "caller"
-_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After")
+_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
 _CORS_MAX_AGE_S = 600
 
 
@@ -33,7 +33,7 @@ def install(app: FastAPI, desk: Desk) -> None:
             CORSMiddleware,
             allow_origins=desk.access.cors_origins,
             allow_methods=("GET", "POST", "PUT", "DELETE"),
-            allow_headers=("Authorization", "Content-Type"),
+            allow_headers=("Authorization", "Content-Type", "X-Request-Id", "traceparent"),
             expose_headers=_EXPOSED,
             max_age=_CORS_MAX_AGE_S,
         )
@@ -57,7 +57,8 @@ class AccessLayer:
             return
         path, kind = scope["path"], kind_of(scope["path"])
         decisions: list[Admitted | Refused] = []
-        scope.setdefault("state", {})[_DECISIONS] = decisions
+        # A state of this request alone, whatever the server shares between requests.
+        scope = {**scope, "state": {**scope.get("state", {}), _DECISIONS: decisions, _CALLER: None}}
         headers = dict(scope["headers"])
         secure = "https" in (scope.get("scheme"), _text(headers, b"x-forwarded-proto"))
 
@@ -89,7 +90,8 @@ class AccessLayer:
         address = None
         if caller is None:
             peer = scope.get("client")
-            forwarded = _text(headers, b"x-forwarded-for")
+            lines = [v for name, v in scope["headers"] if name == b"x-forwarded-for"]
+            forwarded = b",".join(lines).decode("latin-1")
             address = self._addresses.caller(peer[0] if peer else None, forwarded)
         decisions.extend(await self._desk.admit(kind, caller, address))
         last = decisions[-1] if decisions else None

@@ -5,15 +5,14 @@ children have, and what the children need beyond theirs is never a guest's.
 """
 
 import contextlib
-from collections.abc import AsyncGenerator
-from dataclasses import replace
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
-from cluster.registry.adapters import base_name
+from cluster.registry.adapters import AdapterInfo, base_name
 from deployments.adapter_table import Entry
 from deployments.completions.port import Completion, Finish, Model, Piece, no_model
-from deployments.engine import LLMEngine
-from deployments.sampling import Sampling
+from deployments.written import LoadedAdapter, Written
 from naviyam.errors import InputError, NotFoundError, OverloadedError
 from naviyam.settings import Settings
 
@@ -24,10 +23,50 @@ _BASE_NOTE = (
 _NO_TOP_K = 0
 
 
+class Served(Protocol):
+    """What an engine was started on."""
+
+    @property
+    def base(self) -> Path:
+        """Folder of the plain base."""
+        ...
+
+
+class GuestEngine(Protocol):
+    """What guests need of `deployments.engine.LLMEngine`."""
+
+    @property
+    def served(self) -> Served: ...
+
+    @property
+    def merged(self) -> AdapterInfo | None: ...
+
+    @property
+    def default_adapter(self) -> str: ...
+
+    @property
+    def tokenizer(self) -> Any: ...
+
+    def adapters(self) -> tuple[LoadedAdapter, ...]: ...
+
+    def find(self, adapter: str) -> Entry: ...
+
+    async def undo_champion(self, name: str) -> Entry: ...
+
+    def write(
+        self,
+        prompt: str,
+        entry: Entry | None,
+        *,
+        request_id: str,
+        overrides: Mapping[str, Any] | None = None,
+    ) -> AsyncGenerator[Written, None]: ...
+
+
 class Guests:
     """Writes for other teams on the children's engine. Use it in the engine's event loop."""
 
-    def __init__(self, engine: LLMEngine, settings: Settings) -> None:
+    def __init__(self, engine: GuestEngine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
         self._running = 0
@@ -70,10 +109,8 @@ class Guests:
         try:
             name, entry = await self._resolve(completion.model)
             prompt = self._prompt(completion)
-            sampling = replace(
-                Sampling.configured(self._settings.writing), top_k=_NO_TOP_K, top_p=1.0
-            ).updated(completion.sampling)
-            pieces = self._engine.write(prompt, entry, sampling, request_id=request_id)
+            overrides = {**completion.sampling, "top_k": _NO_TOP_K}
+            pieces = self._engine.write(prompt, entry, request_id=request_id, overrides=overrides)
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
                     yield Piece(

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from naviyam.clock import Clock
 from naviyam.errors import ConflictError
-from naviyam.feedback.keys import KeyTable
+from naviyam.feedback.keys import KeyTable, OpenKeys
 from naviyam.feedback.reader import is_forgotten, read_tombstones
 from naviyam.feedback.schema import (
     KINDS,
@@ -73,7 +73,12 @@ class _CarriedOut:
 
 
 def compact(
-    store: EventStore, clock: Clock, *, raw_text_days: int, merge_up_to_bytes: float
+    store: EventStore,
+    clock: Clock,
+    *,
+    raw_text_days: int,
+    merge_up_to_bytes: float,
+    open_keys: OpenKeys = KeyTable,
 ) -> Compacted:
     """Compact everything that is closed. Idempotent; safe beside writers and readers.
 
@@ -82,6 +87,7 @@ def compact(
         clock: says how old a text is and which hours are over.
         raw_text_days: days after which the words of a record go and its features stay.
         merge_up_to_bytes: size up to which the files of an hour are joined.
+        open_keys: opens the tables of keys that the writers use.
 
     Raises:
         ConflictError: another compaction runs on this spool.
@@ -94,7 +100,7 @@ def compact(
                 f"another compaction of {store.spool} is running; wait for it"
             ) from None
         for kind in KINDS:
-            _adopt(store, kind)
+            _adopt(store, kind, open_keys)
         done = Compacted(shipped=ship_closed(store) if store.ships else 0)
         forgotten = read_tombstones(store)
         for kind in TABLES:
@@ -110,10 +116,10 @@ def compact(
     return done
 
 
-def _adopt(store: EventStore, kind: str) -> None:
+def _adopt(store: EventStore, kind: str, open_keys: OpenKeys) -> None:
     folder = store.spool / kind
     if list_stems(folder):
-        keys = KeyTable(folder, partial(store.keys, kind))
+        keys = open_keys(folder, partial(store.keys, kind))
         try:
             adopt_abandoned(folder, keys.learn)
         finally:

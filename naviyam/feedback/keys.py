@@ -3,8 +3,7 @@
 The segments are the truth and the table follows them, so a commit is not synced by itself (synchronous=NORMAL): a killed
 process loses nothing, and what a power failure takes comes back. A segment's keys are synced before the segment closes,
 those of a segment that nobody closed are learned again when it is adopted, and a missing table is made from
-everything there is. SQLite locks work on one machine's disk: ingress replicas on several machines need the table elsewhere,
-though what they read back stays right.
+everything there is. SQLite locks work on one machine's disk: ingress replicas on several machines take `sql_keys`.
 """
 
 import contextlib
@@ -12,11 +11,36 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol
 
 from naviyam.feedback.schema import KEY_FIELD
 from naviyam.feedback.segments import parse_segment
 
 _LOCK_WAIT_S = 5.0
+
+
+class Keys(Protocol):
+    """What a log needs of a table of keys; see `KeyTable`."""
+
+    def begin(self) -> None: ...
+
+    def holds(self, key: str) -> bool: ...
+
+    def add(self, keys: Iterable[str]) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def learn(self, path: Path) -> None: ...
+
+    def close(self) -> None: ...
+
+
+OpenKeys = Callable[[Path, Callable[[], Iterable[str]]], Keys]
+"""Opens the table of a folder, given how the keys of all that was ever written are found."""
 
 
 class KeyTable:
@@ -77,9 +101,7 @@ class KeyTable:
 
     def learn(self, path: Path) -> None:
         """Put the keys of a segment in and bring them to disk."""
-        records = parse_segment(path.read_bytes()).records
-        keys = [str(r[KEY_FIELD]) for r in records if r.get(KEY_FIELD) is not None]
-        if keys:
+        if keys := segment_keys(path):
             self.begin()
             self.add(keys)
             self.commit()
@@ -87,3 +109,9 @@ class KeyTable:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def segment_keys(path: Path) -> list[str]:
+    """Return the keys of a segment's records."""
+    records = parse_segment(path.read_bytes()).records
+    return [str(r[KEY_FIELD]) for r in records if r.get(KEY_FIELD) is not None]

@@ -27,7 +27,7 @@ from typing import Any
 from naviyam.clock import Clock
 from naviyam.durable import fsync_folder
 from naviyam.errors import ConflictError
-from naviyam.feedback.keys import KeyTable
+from naviyam.feedback.keys import KeyTable, OpenKeys
 from naviyam.feedback.schema import KEY_FIELD
 from naviyam.feedback.segments import OPEN_SUFFIX, adopt_abandoned, closed_name, encode
 from naviyam.feedback.store import EventStore
@@ -38,7 +38,10 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What became of one batch: `waited_s` from its first record's coming to its being on disk, `wrote_s` the writing alone."""
+    """What became of one batch. `records` leaves out what was there already.
+
+    `waited_s` from its first record's coming to its being on disk, `wrote_s` the writing alone.
+    """
 
     kind: str
     records: int
@@ -67,6 +70,7 @@ class AppendLog:
         clock: times the age of a segment and names it.
         keys: returns the keys of all that was ever written, for a lost table of keys; by default those in `folder`'s
             segments and Parquet.
+        open_keys: opens the table of keys; the default serves the processes of one machine.
         window_s: how long the writer waits for company before it syncs.
         max_records: records after which a segment closes.
         max_age_s: seconds after which a segment closes.
@@ -79,6 +83,7 @@ class AppendLog:
         *,
         clock: Clock,
         keys: Callable[[], Iterable[str]] | None = None,
+        open_keys: OpenKeys = KeyTable,
         window_s: float = 0.002,
         max_records: int = 1_000,
         max_age_s: float = 900.0,
@@ -95,7 +100,9 @@ class AppendLog:
         self._closing = False
         self._expected = 1
         folder.mkdir(parents=True, exist_ok=True)
-        self._keys = KeyTable(folder, keys or (lambda: EventStore(folder.parent).keys(folder.name)))
+        self._keys = open_keys(
+            folder, keys or (lambda: EventStore(folder.parent).keys(folder.name))
+        )
         adopt_abandoned(folder, self._keys.learn)
         self._segment: _OpenSegment | None = None
         self._thread = threading.Thread(target=self._run, name=f"log-{folder.name}", daemon=True)
@@ -154,22 +161,24 @@ class AppendLog:
         except Exception as e:  # the callers learn of it, and the log goes on with a fresh segment
             _logger.warning("%d records not written in %s: %s", len(batch), self._folder, e)
             self._rollback()
-            self._tell(batch, began_s, failed=True)
+            self._tell(batch, began_s, records=len(batch), failed=True)
             for waiting in batch:
                 waiting.answer.set_exception(e)
             return
-        self._tell(batch, began_s)
+        self._tell(batch, began_s, records=answers.count(False))
         # Counted before anyone is answered: who is answered and comes again at once is no further company.
         self._expected = len(batch) + len(self._waiting)
         for waiting, duplicate in zip(batch, answers, strict=True):
             waiting.answer.set_result(duplicate)
 
-    def _tell(self, batch: Sequence[_Waiting], began_s: float, *, failed: bool = False) -> None:
+    def _tell(
+        self, batch: Sequence[_Waiting], began_s: float, *, records: int, failed: bool = False
+    ) -> None:
         now_s = self._clock.monotonic_s()
         self._told(
             Commit(
                 kind=self._folder.name,
-                records=len(batch),
+                records=records,
                 waited_s=now_s - min(w.came_s for w in batch),
                 wrote_s=now_s - began_s,
                 failed=failed,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from naviyam.clock import Clock
+from naviyam.feedback.keys import KeyTable, OpenKeys
 from naviyam.feedback.log import AppendLog, Commit
 from naviyam.feedback.schema import KINDS
 from naviyam.feedback.ship import Shipper
@@ -22,6 +23,7 @@ class DurableSink:
         clock: names and ages segments.
         settings: `events` says when segments close and are shipped, `serving` how long a sync waits for company.
         told: is told of every batch that was written or not, in the logs' threads.
+        open_keys: opens the tables of keys; the default serves the processes of one machine.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class DurableSink:
         clock: Clock,
         settings: Settings,
         told: Callable[[Commit], None] = lambda commit: None,
+        open_keys: OpenKeys = KeyTable,
     ) -> None:
         self._interactions, self._feedback, self._tombstones, self._operator = self._logs = tuple(
             AppendLog(
                 store.spool / kind,
                 clock=clock,
                 keys=partial(store.keys, kind),
+                open_keys=open_keys,
                 window_s=settings.serving.feedback_fsync_window_s,
                 max_records=settings.events.segment_records,
                 max_age_s=settings.events.segment_age_s,

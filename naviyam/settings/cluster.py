@@ -35,6 +35,10 @@ class Cluster(Section):
     """How long an ingress replica that has to go stays reachable, until every balancer has forgotten it: with several
     nodes 10 s are safe."""
 
+    proxy_drain_s: float = Field(30.0, gt=0)
+    """How long the balancer of a node without replicas refuses health checks before it goes, so that what stands before the
+    nodes asks elsewhere. Only then does the node count as idle: its idle timeout begins after it."""
+
     @model_validator(mode="after")
     def _says_where(self) -> Self:
         for name in ("dashboard_url", "service_url"):

@@ -26,6 +26,9 @@ class Telemetry(Section):
     service_name: str = "naviyam"
     """`service.name` of every span."""
 
+    engine_metrics: bool = False
+    """True exports vLLM's own metrics too (`ray_vllm_*`: cache use and hits, queue, prefill), from the engine's process."""
+
     answer_p50_s: float = Field(1.2, gt=0)
     """Median of a chat answer above which an alert warns (spec 1)."""
 

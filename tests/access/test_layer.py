@@ -102,6 +102,23 @@ def test_an_admin_is_not_limited_and_a_client_is_no_admin(settings_of):
     over(app, story)
 
 
+def test_what_a_server_shares_between_requests_carries_no_caller(settings_of):
+    """A server may hand every request the state of its lifespan."""
+    settings = settings_of()
+    app, admin = app_of(settings), make_key(settings, "kim", Role.ADMIN)
+    shared = {}
+
+    async def same_state(scope, receive, send):
+        await app({**scope, "state": shared}, receive, send)
+
+    async def story(client):
+        assert (await client.get("/admin/me", headers=admin)).status_code == 200
+        assert not shared
+        assert (await client.get("/admin/me")).status_code == 401
+
+    over(same_state, story)
+
+
 def test_completions_need_a_key_and_speak_openai(settings_of):
     settings = settings_of(access={"key_completions": {"requests": 1}})
     app, key = app_of(settings), make_key(settings, "team")

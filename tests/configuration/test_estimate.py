@@ -30,6 +30,10 @@ def test_published_shapes_give_the_published_number_of_weights() -> None:
     polyglot = KNOWN.base("beomi/KoAlpaca-Polyglot-5.8B")
     gpt_neox = 4 * 4096**2 + 4 * 4096 + 2 * 4096 * 16_384 + 16_384 + 4096 + 4 * 4096
     assert 28 * gpt_neox + 2 * 30_080 * 4096 + 2 * 4096 == polyglot.parameters
+    layer = 4 * (1024**2 + 1024) + 2 * 4 * 1024**2 + 4096 + 1024 + 2 * 2048
+    outside = (250_002 + 514 + 1) * 1024 + 2048 + 1024**2 + 1024
+    e5 = KNOWN.encoder("intfloat/multilingual-e5-large")
+    assert 24 * layer + outside == e5.parameters
 
 
 @pytest.mark.parametrize(

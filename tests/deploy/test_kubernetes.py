@@ -134,7 +134,7 @@ def test_pods_run_as_nobody_in_particular_and_within_limits(overlay: Objects) ->
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["runAsUser"] > 0
         assert spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
-        for container in spec["containers"]:
+        for container in [*spec.get("initContainers", ()), *spec["containers"]]:
             locked = container["securityContext"]
             assert locked["allowPrivilegeEscalation"] is False
             assert locked["capabilities"]["drop"] == ["ALL"]
@@ -218,6 +218,17 @@ def test_the_least_replicas_fit_into_the_least_pods(overlay: Objects) -> None:
         best = min(fitting, key=lambda room: room["gpu"])
         best["cpu"] -= scale.num_cpus
         best["gpu"] -= gpus
+
+
+def test_pods_that_serve_wait_for_what_the_bootstrap_leaves(overlay: Objects) -> None:
+    mark = of(overlay, "RayJob")["spec"]["entrypoint"].split("&& touch ")[1]
+    assert mark.startswith(str(settings_of(overlay).paths.state))
+    groups = of(overlay, "RayService")["spec"]["rayClusterConfig"]["workerGroupSpecs"]
+    for group in groups:
+        spec = group["template"]["spec"]
+        (first,) = spec["initContainers"]
+        assert f"[ -e {mark} ]" in first["command"][-1]
+        assert first["image"] == spec["containers"][0]["image"]
 
 
 def test_the_commands_in_them_exist(overlay: Objects) -> None:

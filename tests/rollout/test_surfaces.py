@@ -16,6 +16,7 @@ from deployments.admin import experiments, models
 from deployments.admin.acts import recorded
 from deployments.admin.keys import load_or_create_admin_key, require_key
 from deployments.admin.open import Control
+from naviyam.settings import Settings
 from tests.rollout.crowd import crowd
 
 
@@ -32,9 +33,8 @@ def part(rollouts):
 
 @pytest.fixture
 def client(part, tmp_path):
-    paths = part.rollouts.settings.paths.model_copy(update={"state": tmp_path / "state"})
-    settings = part.rollouts.settings.model_copy(update={"paths": paths})
-    control = Control(settings)
+    settings = Settings.parse({"paths": {"state": str(tmp_path)}})
+    control = Control(part.rollouts.settings)
     control.__dict__["rollouts"] = part
     app = FastAPI()
     problems.install(app, retry_after_s=1)

@@ -1,6 +1,9 @@
+import json
+import re
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,10 +12,12 @@ import yaml
 from cluster.ray_io import serve as rest
 from cluster.ray_io.traffic import apply_traffic
 from cluster.rollout.traffic import Split, Traffic
+from cluster.telemetry.catalogue import ALL
 from naviyam import versions
 from naviyam.errors import ConflictError
 from naviyam.feedback.reader import read_events
 from naviyam.settings import Settings
+from tests.telemetry.collector import Collector
 
 pytestmark = pytest.mark.ray
 PORT = 18_231
@@ -33,6 +38,7 @@ def ray_session():
             dashboard_port=DASHBOARD_PORT,
             log_to_driver=False,
             configure_logging=False,
+            _system_config={"metrics_report_interval_ms": 500},
         )
         serve.start(http_options={"host": "127.0.0.1", "port": PORT})
         yield serve
@@ -41,7 +47,7 @@ def ray_session():
 
 
 @pytest.mark.parametrize("light_stages", ["in_process", "deployments"])
-def test_the_application_answers(ray_session, state, tmp_path, light_stages):
+def test_the_application_answers(ray_session, state, tmp_path, light_stages, collector):
     from deployments.app import build_app  # noqa: PLC0415
     from deployments.config import AppArgs  # noqa: PLC0415
 
@@ -53,10 +59,13 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages):
         "llm": {"enabled": False},
         "serving": {
             "light_stages": light_stages,
+            "dashboard_port": DASHBOARD_PORT,
             "ingress": {"num_cpus": 0.1},
             "retriever": {"num_cpus": 0.1},
             "ranker": {"num_cpus": 0.1},
         },
+        "admin": {"live_every_s": 0.5},
+        "telemetry": {"logs": "json", "endpoint": collector.endpoint, "sample_ratio": 1.0},
     }
     config.write_text(yaml.safe_dump(values), encoding="utf-8")
     ray_session.run(build_app(AppArgs(config=config)), name="naviyam", route_prefix="/")
@@ -94,6 +103,98 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages):
         assert names[:2] == ["event: understanding", "event: recommendations"]
         assert names[-1] == "event: done"
         assert client.post("/chat", json={"user_id": "k"}).status_code == 422
+        body["message"] = "김민수인데 파란우산찜닭 먹고 싶어 010-1234-5678"
+        traced = client.post("/chat", json=body, headers={"X-Request-Id": "order-7f3a.2"})
+        assert traced.headers.get_list("x-request-id") == ["order-7f3a.2"]
+    of_one_request(collector, traced, remote=light_stages == "deployments")
+    metrics_are_exported()
+    the_operations_page_is_told(own)
+
+
+@pytest.fixture
+def collector():
+    made = Collector()
+    yield made
+    made.close()
+
+
+def log_lines():
+    """Return the lines of this session's replicas as they are on disk."""
+    import ray  # noqa: PLC0415
+
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    files = (session / "logs" / "serve").glob("replica_naviyam_*.log")
+    return [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def of_one_request(collector, response, *, remote):
+    """Follow a request through traces and logs: connected, and without a word of what was said."""
+    lines = [json.loads(x) for x in log_lines() if x.startswith("{")]
+    access = [x for x in lines if x.get("request_id") == "order-7f3a.2" and "status" in x]
+    assert [(x["route"], x["status"], x["deployment"]) for x in access] == [
+        ("/chat", 200, "Ingress")
+    ]
+    root = collector.wait_for("POST /chat")
+    spans = collector.of_trace(access[0]["trace_id"])
+    until(lambda: len(collector.of_trace(access[0]["trace_id"])) >= (13 if remote else 11))
+    spans = {s.name: s for s in collector.of_trace(access[0]["trace_id"])}
+    assert root.resource["naviyam.deployment"] == "Ingress"
+    assert spans["stage/write"].parent == spans["POST /chat"].id
+    if remote:
+        assert spans["Retriever.retrieve"].parent == spans["part/retrieve"].id
+        assert spans["Retriever.retrieve"].resource["naviyam.deployment"] == "Retriever"
+        assert spans["Ranker.rank"].parent == spans["part/rank"].id
+    everything = json.dumps(log_lines(), ensure_ascii=False) + str(collector.bodies)
+    for word in ("김민수", "파란우산", "1234-5678"):
+        assert word not in everything
+        assert str(word.encode())[2:-1] not in everything
+
+
+def scraped():
+    """Return what this node exports, by name, each with its labels."""
+    import ray  # noqa: PLC0415
+
+    (node,) = ray.nodes()
+    address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+    text = httpx.get(address, timeout=10, trust_env=False).text
+    found = {}
+    for line in text.splitlines():
+        if line.startswith("ray_"):
+            name, _, rest = line.partition("{")
+            found.setdefault(name, set()).update(re.findall(r'(\w+)="', rest))
+    return found
+
+
+def metrics_are_exported():
+    """Look at what a real scrape shows: ours are those of the catalogue, and Ray's those that rules and panels use."""
+    until(lambda: "ray_naviyam_answers_total" in scraped())
+    found = scraped()
+    known = {name: set(i.labels) for i in ALL for name in i.exported}
+    ours = {name: labels for name, labels in found.items() if name.startswith("ray_naviyam_")}
+    assert set(ours) <= set(known)
+    for name, labels in ours.items():
+        assert known[name] | {"application", "deployment", "replica"} <= labels
+    assert {"ray_naviyam_stage_seconds_bucket", "ray_naviyam_http_requests_total"} <= set(ours)
+    assert {"ray_serve_deployment_replica_healthy", "ray_node_mem_used"} <= set(found)
+
+
+def the_operations_page_is_told(state):
+    """Read the live stream through Serve's proxy until it has all replicas' counts and Serve's own report."""
+    key = (state / "secrets" / "admin.key").read_text().strip()
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"http://127.0.0.1:{PORT}/admin/live"
+    with httpx.stream("GET", url, headers=headers, timeout=30, trust_env=False) as told:
+        for line in told.iter_lines():
+            found = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            parts = {name: p["value"] for name, p in found.get("parts", {}).items() if p["value"]}
+            rows = {d["name"]: d for d in parts.get("deployments", {}).get("deployments", ())}
+            if "figures" in parts and rows.get("Ingress", {}).get("running") is not None:
+                break
+    assert rows["Ingress"]["states"] == {"RUNNING": 1}
+    assert rows["Ingress"]["target"] == 1
+    assert parts["figures"]["pages"]["missing"] == []
+    serving = {v["part"]: v["replicas"] for v in parts["figures"]["versions"]}
+    assert serving["ranker"] == 1
 
 
 def weights(revision, weight):

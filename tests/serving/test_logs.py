@@ -7,10 +7,14 @@ import logging
 import pytest
 
 from cluster.telemetry.catalogue import HTTP_REQUESTS, HTTP_SECONDS
+from cluster.telemetry.hop import received
 from cluster.telemetry.instruments import MemoryMeter
 from cluster.telemetry.logs import JsonFormatter, TextFormatter, set_up
 from cluster.telemetry.request import Request, hide, working_for
+from cluster.telemetry.tracer import NO_TRACER
 from deployments.metrics import ServiceMetrics
+from naviyam.clock import FakeClock, SystemClock
+from naviyam.dialogue.turn import Delta
 from naviyam.settings import Settings
 
 SAID = "김민수인데 파란우산찜닭 먹고싶어 010-1234-5678로 연락줘"
@@ -144,6 +148,31 @@ def test_an_access_line_says_what_happened(served, lines, service_of, state):
     assert second["level"] == "DEBUG"
     assert meter.total(HTTP_REQUESTS, "/users/{user_id}", "GET", "404") == 1
     assert len(meter.values[HTTP_SECONDS.name, ("/healthz",)]) == 2
+
+
+def test_a_stream_that_breaks_off_names_its_request_and_no_words(served, lines):
+    async def broken(*asked):
+        yield Delta("여기 ")
+        raise ValueError(SAID)
+
+    async def story(w):
+        w.service.events = broken
+        chat = {"user_id": "kid-0491", "message": SAID}
+        return await w.client.post("/chat", json=chat, headers={"Accept": "text/event-stream"})
+
+    answer = served(story)
+    frame = answer.text.split("event: error\ndata: ")[1]
+    assert json.loads(frame)["request_id"] == answer.headers["x-request-id"]
+    assert "파란우산" not in json.dumps(lines(), ensure_ascii=False)
+    assert access(lines)[-1]["status"] == 200
+
+
+def test_the_other_end_of_a_call_works_for_the_same_request(lines):
+    clock = FakeClock(current=SystemClock().now())
+    with received({"request_id": "order-7f3a.2"}, NO_TRACER, "LLM.stream", clock=clock):
+        clock.advance(0.25)
+    (line,) = [x for x in lines() if x["logger"] == "deployments.calls"]
+    assert (line["request_id"], line["duration_ms"]) == ("order-7f3a.2", 250)
 
 
 def test_a_route_behind_a_prefix_is_named_whole(served, lines):

@@ -10,8 +10,17 @@ from cluster.telemetry.catalogue import (
     ANSWERS,
     ARM_ANSWERS,
     ARM_ERRORS,
+    ARM_SECONDS,
+    CACHE_LOOKUPS,
     DEGRADED,
+    EVENT_COMMIT_SECONDS,
+    EVENT_FAILURES,
+    EVENT_RECORDS,
+    EVENT_SYNC_SECONDS,
     FEEDBACK,
+    HTTP_REQUESTS,
+    INSIDE,
+    INSIDE_LIMIT,
     INTENTS,
     LLM_ACTIVE,
     LLM_FIRST,
@@ -21,6 +30,7 @@ from cluster.telemetry.catalogue import (
     REFUSED,
     REJECTED,
     STAGE_SECONDS,
+    TRAFFIC_REVISION,
     VERSION_INFO,
 )
 from cluster.telemetry.instruments import MOST_VALUES, OTHER, Counts, MemoryMeter
@@ -29,6 +39,7 @@ from deployments.llm_metrics import LanguageModelMetrics
 from deployments.metrics import ServiceMetrics
 from naviyam.clock import FakeClock, SystemClock
 from naviyam.errors import OverloadedError
+from naviyam.feedback.log import AppendLog
 
 METADATA = {
     "intent": "FOOD_RECOMMENDATION",
@@ -62,6 +73,19 @@ def test_an_answer_is_counted_once_under_its_labels(meter):
     assert meter.total(DEGRADED, "llm_timeout") == meter.total(DEGRADED, "memory_unavailable") == 1
     assert meter.total(REJECTED, "price") == meter.total(INTENTS, "FOOD_RECOMMENDATION") == 1
     assert meter.total(ARM_ANSWERS, "ranker", "candidate") == meter.total(ARM_ERRORS, "ranker") == 1
+    assert meter.values[ARM_SECONDS.name, ("ranker", "candidate")] == [1.5]
+
+
+def test_records_that_do_not_come_to_disk_are_counted(meter, tmp_path):
+    log = AppendLog(
+        tmp_path / "feedback", clock=SystemClock(), told=ServiceMetrics(meter).committed
+    )
+    (tmp_path / "feedback").rename(tmp_path / "gone")
+    with pytest.raises(OSError, match="feedback"):
+        log.append({"text": "x"}).result(10)
+    log.close()
+    assert meter.total(EVENT_FAILURES, "feedback") == 1
+    assert meter.total(EVENT_RECORDS, "feedback") == 0
 
 
 def test_a_version_that_no_longer_serves_is_0(meter):
@@ -113,6 +137,17 @@ def test_the_service_counts_answers_refusals_and_feedback(served, service_of, st
     assert len(stages) == 8
     assert meter.total(FEEDBACK, "clicked", "false", "real") == 1
     assert meter.total(FEEDBACK, "clicked", "true", "real") == 1
+    assert meter.total(EVENT_RECORDS, "feedback") == 1
+    assert meter.total(EVENT_RECORDS, "interactions") == 2
+    waited = meter.values[EVENT_COMMIT_SECONDS.name, ("interactions",)]
+    wrote = meter.values[EVENT_SYNC_SECONDS.name, ("interactions",)]
+    assert all(0 < w <= whole for w, whole in zip(wrote, waited, strict=True))
+    assert meter.values[INSIDE.name, ("chats",)] == [1, 0]
+    assert meter.last(INSIDE_LIMIT, "chats") == service.settings.serving.max_concurrent_chats
+    assert meter.last(TRAFFIC_REVISION) == 0
+    assert meter.total(HTTP_REQUESTS, "/chat", "POST", "422") == 1
+    hits, misses = (meter.total(CACHE_LOOKUPS, "morphemes", r) for r in ("hit", "miss"))
+    assert hits + misses > 0
 
 
 @dataclass

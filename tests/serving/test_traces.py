@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from cluster.telemetry.hop import received
+from cluster.telemetry.open import open_tracer
 from cluster.telemetry.request import Request, carrier, working_for
-from cluster.telemetry.tracer import NO_TRACER, open_tracer
+from cluster.telemetry.tracer import NO_TRACER
 from deployments.generator import HandleGenerator
 from naviyam.dialogue.turn import STAGES
 from naviyam.errors import ConfigError
@@ -152,7 +153,8 @@ def test_a_share_is_traced_whatever_the_caller_says(traced, collector):
 def test_without_a_collector_nothing_of_opentelemetry_is_imported():
     code = (
         "import sys, deployments.ingress, deployments.pipeline\n"
-        "from cluster.telemetry.tracer import NO_TRACER, open_tracer\n"
+        "from cluster.telemetry.open import open_tracer\n"
+        "from cluster.telemetry.tracer import NO_TRACER\n"
         "from naviyam.settings import Settings\n"
         "made = open_tracer(Settings.parse({}).telemetry, part='Ingress', role='ingress')\n"
         "assert made is NO_TRACER\n"

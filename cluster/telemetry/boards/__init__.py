@@ -1,0 +1,1 @@
+"""What Grafana shows; the words on it are for Korean operators."""

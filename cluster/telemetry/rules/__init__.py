@@ -1,0 +1,1 @@
+"""What Prometheus computes and whom it calls."""
