@@ -45,6 +45,24 @@ def config(
 
 
 @app.command()
+def environment(
+    ctx: typer.Context,
+    out: Annotated[Path | None, typer.Option(help="Write it here.", metavar="FILE")] = None,
+) -> None:
+    """Print what every node must have in its environment before Ray starts on it, a variable a line."""
+    from cluster.ray_io.environment import node_environment
+
+    session: Session = ctx.obj
+    variables = node_environment(session.settings)
+    text = "".join(f"{name}={value}\n" for name, value in sorted(variables.items()))
+    if out is not None:
+        out.write_text(text, encoding="utf-8")
+        session.answer({"written": str(out)}, f"written: {out}")
+        return
+    session.answer(variables, text.rstrip())
+
+
+@app.command()
 def controller(ctx: typer.Context, address: AddressOption, remote: RemoteOption = None) -> None:
     """Begin the controller on a cluster unless one left a sign of life in the database. Idempotent; run it by the minute."""
     session: Session = ctx.obj

@@ -58,7 +58,8 @@ class AccessLayer:
         path, kind = scope["path"], kind_of(scope["path"])
         decisions: list[Admitted | Refused] = []
         # A state of this request alone, whatever the server shares between requests.
-        scope = {**scope, "state": {**scope.get("state", {}), _DECISIONS: decisions, _CALLER: None}}
+        # Into the same scope: what stands around this layer reads the route from it afterwards.
+        scope["state"] = {**scope.get("state", {}), _DECISIONS: decisions, _CALLER: None}
         headers = dict(scope["headers"])
         secure = "https" in (scope.get("scheme"), _text(headers, b"x-forwarded-proto"))
 

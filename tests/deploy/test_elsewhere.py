@@ -20,7 +20,6 @@ from ray.serve.schema import ServeDeploySchema
 
 from cluster.cli.main import run
 from cluster.deploy.controller import entrypoint, is_alive
-from cluster.ray_io.environment import node_environment
 from naviyam.settings import Settings
 from tests.deploy.conftest import DEPLOY, ROOT
 
@@ -40,6 +39,18 @@ def test_serves_configuration_is_the_one_the_profile_makes(profile: str, tmp_pat
     assert ROOT / PurePosixPath(application.args["config"]).relative_to("/opt/naviyam") == Path(
         config
     )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_environment_of_a_node_is_the_one_the_profile_makes(
+    profile: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "node.env"
+    config = str(ROOT / "configs" / f"{profile}.yaml")
+    assert run(["deploy", "environment", "--out", str(out), "--config", config]) == 0
+    kept = DEPLOY / "serve" / "node.env"
+    command = f"naviyam deploy environment --config configs/cluster.yaml --out {kept}"
+    assert kept.read_text() == out.read_text(), f"make it again: {command}"
 
 
 def test_the_configuration_is_printed_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,13 +74,12 @@ def test_rays_launcher_takes_it(path: Path) -> None:
 @pytest.mark.parametrize("path", LAUNCHERS, ids=lambda p: p.stem)
 def test_every_node_gets_what_the_proxies_need_and_the_state(path: Path) -> None:
     config = yaml.safe_load(path.read_text())
-    settings = Settings.load(ROOT / "configs" / "cluster.yaml", environ={})
-    wanted = {
-        f"{k}={v}" for k, v in node_environment(settings).items() if k.startswith("RAY_SERVE")
-    }
     for commands in ("head_start_ray_commands", "worker_start_ray_commands"):
-        assert wanted | {"RAY_AUTH_MODE=disabled"} <= set(config[commands][-1].split())
-    state = str(settings.paths.state)
+        started = config[commands][-1]
+        assert ". /opt/naviyam/node.env;" in started
+        assert "RAY_AUTH_MODE=disabled" in started
+    assert "deploy/serve/node.env node.env" in steps("COPY")
+    state = str(Settings.load(ROOT / "configs" / "cluster.yaml", environ={}).paths.state)
     assert any(option.endswith(f":{state}") for option in config["docker"]["run_options"])
 
 

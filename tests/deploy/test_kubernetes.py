@@ -1,7 +1,6 @@
 """The manifests, rendered: valid for Kubernetes and KubeRay, safe, and able to run what the profile asks for."""
 
 import os
-import re
 import shlex
 import tomllib
 from collections.abc import Callable
@@ -243,15 +242,15 @@ def test_the_commands_in_them_exist(overlay: Objects) -> None:
 
 
 def test_pods_see_what_every_node_must_see(overlay: Objects) -> None:
-    wanted = node_environment(settings_of(overlay))
-    in_image = dict(
-        re.findall(r"^ +([A-Z_]+)=(\S+)", (DEPLOY / "docker/Dockerfile").read_text(), re.M)
-    )
+    node = of(overlay, "ConfigMap", "naviyam-node")
+    assert node["data"] == node_environment(settings_of(overlay))
     found = list(pods(of(overlay, "RayService")))
     assert len(found) >= 3
     for pod in found:
-        told = {e["name"]: e.get("value") for e in pod["spec"]["containers"][0]["env"]}
-        assert {k: v for k, v in wanted.items() if (in_image | told).get(k) != v} == {}
+        container = pod["spec"]["containers"][0]
+        named = [e["configMapRef"]["name"] for e in container["envFrom"]]
+        assert node["metadata"]["name"] in named
+        assert not {e["name"] for e in container["env"]} & node["data"].keys()
 
 
 def test_images_have_the_ray_of_the_pins(overlay: Objects) -> None:
