@@ -59,6 +59,9 @@ class RayScraper:
     timeout_s: float = 3.0
     """For each request; all nodes are asked at the same time."""
 
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False))
+    """One for all: to make one costs more than to read a page."""
+
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scrape")
     )
@@ -88,7 +91,7 @@ class RayScraper:
             return None
 
     def _get(self, url: str) -> httpx.Response:
-        answer = httpx.get(url, timeout=self.timeout_s, trust_env=False)
+        answer = self._client.get(url, timeout=self.timeout_s)
         answer.raise_for_status()
         if len(answer.content) > _MOST_BYTES:
             raise ValueError(f"{url} sent {len(answer.content)} bytes, limit {_MOST_BYTES}")

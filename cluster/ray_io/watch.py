@@ -1,7 +1,7 @@
 """The deployments of the application as a page of operations shows them: one look at Serve's REST interface, bounded in time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -35,20 +35,28 @@ class Watched:
     deployments: tuple[Running, ...]
 
 
-def watch(dashboard_url: str, *, timeout_s: float) -> Watched:
-    """Look once.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watcher:
+    """Looks at the cluster behind `dashboard_url`."""
 
-    Raises:
-        ServeError: the dashboard does not answer within the time, or Serve does not know the application.
-    """
-    try:
-        answer = httpx.get(f"{dashboard_url}{_ROUTE}", timeout=timeout_s, trust_env=False)
-        answer.raise_for_status()
-        return parse(answer.json())
-    except (httpx.HTTPError, ValueError, KeyError) as e:
-        raise ServeError(
-            f"Serve at {dashboard_url} does not tell its deployments ({type(e).__name__})"
-        ) from e
+    dashboard_url: str
+    timeout_s: float
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False))
+
+    def look(self) -> Watched:
+        """Look once.
+
+        Raises:
+            ServeError: the dashboard does not answer within the time.
+        """
+        try:
+            answer = self._client.get(f"{self.dashboard_url}{_ROUTE}", timeout=self.timeout_s)
+            answer.raise_for_status()
+            return parse(answer.json())
+        except (httpx.HTTPError, ValueError, KeyError) as e:
+            raise ServeError(
+                f"Serve at {self.dashboard_url} does not tell its deployments ({type(e).__name__})"
+            ) from e
 
 
 def parse(answer: Mapping[str, Any]) -> Watched:

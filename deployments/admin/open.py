@@ -11,6 +11,7 @@ from cluster.monitoring.sql_store import SqlAlertStore
 from cluster.ray_io.fleet import ServeFleet, open_rollout_part
 from cluster.ray_io.runs import RayRuns
 from cluster.ray_io.scrape import RayScraper, Scraper
+from cluster.ray_io.watch import Watcher
 from cluster.registry.models import ModelRegistry
 from cluster.rollout.part import RolloutPart
 from cluster.schedule.part import ScheduleCommands
@@ -77,3 +78,9 @@ class Control:
     def scraper(self) -> Scraper:
         """What all replicas count."""
         return RayScraper(dashboard_url=self.settings.dashboard_url, clock=self.clock)
+
+    @functools.cached_property
+    def watcher(self) -> Watcher:
+        """What Serve says of the deployments."""
+        timeout_s = self.settings.admin.live_timeout_s
+        return Watcher(dashboard_url=self.dashboard_url, timeout_s=timeout_s)

@@ -59,10 +59,12 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages, col
         "llm": {"enabled": False},
         "serving": {
             "light_stages": light_stages,
+            "dashboard_port": DASHBOARD_PORT,
             "ingress": {"num_cpus": 0.1},
             "retriever": {"num_cpus": 0.1},
             "ranker": {"num_cpus": 0.1},
         },
+        "admin": {"live_every_s": 0.5},
         "telemetry": {"logs": "json", "endpoint": collector.endpoint, "sample_ratio": 1.0},
     }
     config.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -106,6 +108,7 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages, col
         assert traced.headers.get_list("x-request-id") == ["order-7f3a.2"]
     of_one_request(collector, traced, remote=light_stages == "deployments")
     metrics_are_exported()
+    the_operations_page_is_told(own)
 
 
 @pytest.fixture
@@ -173,6 +176,25 @@ def metrics_are_exported():
         assert known[name] | {"application", "deployment", "replica"} <= labels
     assert {"ray_naviyam_stage_seconds_bucket", "ray_naviyam_http_requests_total"} <= set(ours)
     assert {"ray_serve_deployment_replica_healthy", "ray_node_mem_used"} <= set(found)
+
+
+def the_operations_page_is_told(state):
+    """Read the live stream through Serve's proxy until it has all replicas' counts and Serve's own report."""
+    key = (state / "secrets" / "admin.key").read_text().strip()
+    headers = {"authorization": f"Bearer {key}"}
+    url = f"http://127.0.0.1:{PORT}/admin/live"
+    with httpx.stream("GET", url, headers=headers, timeout=30, trust_env=False) as told:
+        for line in told.iter_lines():
+            found = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            parts = {name: p["value"] for name, p in found.get("parts", {}).items() if p["value"]}
+            rows = {d["name"]: d for d in parts.get("deployments", {}).get("deployments", ())}
+            if "figures" in parts and rows.get("Ingress", {}).get("running") is not None:
+                break
+    assert rows["Ingress"]["states"] == {"RUNNING": 1}
+    assert rows["Ingress"]["target"] == 1
+    assert parts["figures"]["pages"]["missing"] == []
+    serving = {v["part"]: v["replicas"] for v in parts["figures"]["versions"]}
+    assert serving["ranker"] == 1
 
 
 def weights(revision, weight):

@@ -154,10 +154,14 @@ class Feed:
 
     async def _run(self) -> None:
         while True:
+            # From beginning to beginning: figures are of so many whole spans of what is counted in steps.
+            ends_s = self._clock.monotonic_s() + self._settings.live_every_s
             await self._round()
             self._poked.clear()
             try:
-                await asyncio.wait_for(self._poked.wait(), self._settings.live_every_s)
+                await asyncio.wait_for(
+                    self._poked.wait(), max(0.0, ends_s - self._clock.monotonic_s())
+                )
                 for held in self._held:
                     held.due_s = float("-inf")
             except TimeoutError:

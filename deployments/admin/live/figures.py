@@ -29,6 +29,9 @@ from naviyam.clock import Clock
 _ANSWERED = frozenset(("ok", "degraded"))
 _COME_AGAIN = frozenset(("429", "503"))
 _WINDOW_S = 30.0
+_SLACK_S = 1.0
+"""Counts come in steps of 10 s: with the default pace a window holds three of them, not two or three by the machine's mood."""
+
 _SHOWN_S = 900.0
 _QUEUES = {
     "running": "serve_replica_processing_queries",
@@ -129,7 +132,7 @@ class FiguresPart:
         if self.last is not None:
             self._grown.append(increase(self.last, scrape))
         self.last = scrape
-        while len(self._grown) > 1 and sum(g.seconds for g in self._grown) > _WINDOW_S:
+        while len(self._grown) > 1 and sum(g.seconds for g in self._grown) > _WINDOW_S + _SLACK_S:
             self._grown.popleft()
         grown = together(self._grown)
         found = figures(grown, scrape)

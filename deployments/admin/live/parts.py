@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cluster.jobs.states import ENDED
-from cluster.ray_io.watch import watch
 from cluster.rollout.experiment import OPEN, Experiment
 from cluster.traffic_file import published_traffic
 from deployments.admin.live.feed import Part
@@ -70,7 +69,7 @@ def parts_of(control: Control) -> tuple[Part, ...]:
 
 def _deployments(control: Control, figures: FiguresPart) -> dict[str, Any]:
     """Return each deployment; its queues as the last scrape has them, of replicas that Serve still knows."""
-    found = watch(control.dashboard_url, timeout_s=control.settings.admin.live_timeout_s)
+    found = control.watcher.look()
     loads = queues(figures.last) if figures.last is not None else {}
 
     def row(name: str, replicas: Mapping[str, str]) -> dict[str, Any]:
