@@ -101,10 +101,10 @@ _PROVIDERS = {
 
 
 def _yaml(*documents: dict[str, Any]) -> str:
-    options: dict[str, Any] = {"allow_unicode": True, "sort_keys": False, "width": 4_096}
-    if len(documents) == 1:
-        return _MADE + yaml.safe_dump(documents[0], **options)
-    return _MADE + yaml.dump_all(documents, Dumper=_Plain, **options)
+    text: str = yaml.dump_all(
+        documents, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=4_096
+    )
+    return _MADE + text
 
 
 class _Plain(yaml.SafeDumper):
