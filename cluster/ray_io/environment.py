@@ -25,6 +25,9 @@ def node_environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": f"{settings.cluster.proxy_drain_s:g}",
         # Until every balancer has forgotten a replica that has to go, it answers.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{settings.cluster.drain_s:g}",
+        "RAY_SERVE_HAPROXY_RETRY_ON": " ".join(
+            ["conn-failure", *(["empty-response"] if settings.cluster.retry_cut_off else [])]
+        ),
         "RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY": str(int(settings.cluster.pack)),
         # Ten seconds by default, before which no replica more is asked for.
         "RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2",
