@@ -38,7 +38,6 @@ RUN_ON_THE_SERVICE = (
     "naviyam audit",
     "naviyam schedule show",
     "naviyam models list",
-    "naviyam models show ranker",
     "ray job submit",
 )
 """Against the whole service, Ray and the language model with it (tests/e2e/test_documents.py)."""

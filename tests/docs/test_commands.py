@@ -99,6 +99,8 @@ def test_every_block_says_its_language_and_parses():
                 json.loads(block.code)
             if block.language == "python":
                 ast.parse(block.code)
+            if block.language == "mermaid":
+                assert ";" not in block.code, f"{where}: a semicolon ends a statement"
             if block.language == "bash":
                 subprocess.run(["bash", "-n"], input=block.code, text=True, check=True)
 
