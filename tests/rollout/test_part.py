@@ -96,9 +96,10 @@ def test_a_better_challenger_goes_through_its_steps_and_serves(part_over, clock)
     ended = live(part, town, clock)
     assert ended.state is State.PROMOTED, ended.why
     assert part.rollouts.registry.alias("ranker", "champion").version == ended.candidate
-    assert [e.note.what for e in part.rollouts.experiments.history(ended.id) if e.note.what != "hold"] == [
-        "start", "step", "promote", "done",
-    ]  # fmt: skip
+    acts = [e.note.what for e in part.rollouts.experiments.history(ended.id)]
+    first, *steps, decided, last = [act for act in acts if act != "hold"]
+    # Who gets which arm is drawn anew for each experiment, so how soon it is clear differs.
+    assert (first, set(steps), decided, last) == ("start", {"step"}, "promote", "done")
     assert part.fleet.held.splits == ()
 
 
