@@ -1,7 +1,7 @@
 """A steady crowd at several doors: clients that ask without pause, each request counted, its number changed while they ask.
 
 Doors are the balancers of the nodes. As a load balancer in front of them would, the crowd asks only at those that say that
-they are well, and asks a second time, elsewhere, where a door or what is behind it broke away.
+they are well, and goes to the next where a connection is refused. What was cut off it asks once more, as our clients do.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ _LOOK_EVERY_S = 0.5
 _LOOK_TIMEOUT_S = 1.0
 _PATIENCE_S = 30.0
 _NUMBER_EVERY_S = 0.1
+_DOORS_TRIED = 4
+_REFUSED = frozenset({"ConnectError", "ConnectTimeout"})
 _BROKEN = frozenset({0, 500, 502, 504})
 """Statuses of a request that was cut off: no answer, or the balancer's own word for it."""
 
@@ -147,15 +149,23 @@ class Crowd:
             await asyncio.sleep(self._think_s * (0.5 + rng.random()))
 
     async def _once(self, body: dict[str, Any]) -> Asked:
-        door = self.doors.pick()
-        sample = await self._ask(await self._through(door), body)
+        door, sample = await self._at_an_open_door(body)
         if sample.status not in _BROKEN and not sample.problem:
             return Asked(at_s=self.now_s, sample=sample, door=door)
         first = sample.problem or str(sample.status)
-        door = self.doors.pick(but=door)
-        second = await self._ask(await self._through(door), body)
+        door, second = await self._at_an_open_door(body, but=door)
         whole = replace(second, seconds=second.seconds + sample.seconds)
         return Asked(at_s=self.now_s, sample=whole, door=door, again=True, first=first)
+
+    async def _at_an_open_door(self, body: dict[str, Any], *, but: str = "") -> tuple[str, Sample]:
+        """Ask at a door that opens: where a connection is refused, nothing was sent, and a load balancer takes the next."""
+        for _ in range(_DOORS_TRIED):
+            door = self.doors.pick(but=but)
+            sample = await self._ask(await self._through(door), body)
+            if sample.problem not in _REFUSED:
+                break
+            but = door
+        return door, sample
 
     async def _through(self, door: str) -> httpx.AsyncClient:
         if door not in self._http:

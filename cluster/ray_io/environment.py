@@ -8,7 +8,7 @@ import socket
 from hashlib import blake2b
 from pathlib import Path
 
-from naviyam.settings import Settings
+from naviyam.settings import Cluster, Settings
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 """Ray would replace these by the machine's outer address, unless it is told not to."""
@@ -22,7 +22,6 @@ def node_environment(settings: Settings) -> dict[str, str]:
     return {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": f"{settings.cluster.proxy_drain_s:g}",
         # Until every balancer has forgotten a replica that has to go, it answers.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": f"{settings.cluster.drain_s:g}",
         "RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY": str(int(settings.cluster.pack)),
@@ -37,7 +36,18 @@ def node_environment(settings: Settings) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
+        **_otherwise(settings.cluster),
     }
+
+
+def _otherwise(cluster: Cluster) -> dict[str, str]:
+    """Return what differs from Ray's own defaults only where an operator says so."""
+    told = {}
+    if cluster.proxy_drain_s != Cluster().proxy_drain_s:
+        told["RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S"] = f"{cluster.proxy_drain_s:g}"
+    if cluster.retry_cut_off:
+        told["RAY_SERVE_HAPROXY_RETRY_ON"] = "conn-failure empty-response"
+    return told
 
 
 def joining_environment(settings: Settings) -> dict[str, str]:

@@ -120,7 +120,7 @@ def start_head(
     with log.open("wb") as sink:
         process = subprocess.Popen(
             command,
-            env={**environ, **ray_environment(settings), MARK: mark},
+            env={**_with_our_python(environ), **ray_environment(settings), MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -149,6 +149,12 @@ def start_head(
             raise HeadError(f"Ray {what}; {log} ends with:\n{tail(log)}")
         time.sleep(0.2)
     return head
+
+
+def _with_our_python(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables under which `python` is this environment's, so that `ray job submit -- python -m ...` finds it."""
+    folder = str(Path(sys.executable).parent)
+    return {**environ, "PATH": os.pathsep.join(filter(None, (folder, environ.get("PATH"))))}
 
 
 def is_whole(head: Head) -> bool:

@@ -5,16 +5,30 @@ machine are.
 """
 
 import argparse
+import contextlib
+import fcntl
 import json
 import signal
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import ray._private.node
 import ray._private.parameter
 
 _LOOPBACK = "127.0.0.1"
 _LOOK_EVERY_S = 0.5
+
+
+@contextlib.contextmanager
+def _alone(address: str) -> Iterator[None]:
+    """One node of a cluster starts at a time: two that look for free socket names at once find the same ones."""
+    name = f"naviyam-nodes-{address.rpartition(':')[2]}.lock"
+    with (Path(tempfile.gettempdir()) / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def main() -> int:
@@ -45,7 +59,10 @@ def main() -> int:
         include_log_monitor=False,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    node = ray._private.node.Node(parameters, head=False, shutdown_at_exit=True, spawn_reaper=False)
+    with _alone(given.address):
+        node = ray._private.node.Node(
+            parameters, head=False, shutdown_at_exit=True, spawn_reaper=False
+        )
     while not node.dead_processes():
         time.sleep(_LOOK_EVERY_S)
     return 1

@@ -28,6 +28,7 @@ def files(settings: Settings, *, discovery: str = DISCOVERY) -> dict[str, str]:
         "prometheus/prometheus.yml": _yaml(prometheus(discovery)),
         "prometheus/rules.yml": _yaml(recording_document()),
         "prometheus/alerts.yml": _yaml(alert_document(settings)),
+        "prometheus/operator.yaml": _yaml(*operator(settings)),
         "grafana/provisioning/datasources/prometheus.yaml": _yaml(_SOURCES),
         "grafana/provisioning/dashboards/naviyam.yaml": _yaml(_PROVIDERS),
     }
@@ -45,6 +46,30 @@ def prometheus(discovery: str) -> dict[str, Any]:
         "scrape_configs": [{"job_name": "ray", "file_sd_configs": [{"files": [discovery]}]}],
         "alerting": {"alertmanagers": [{"static_configs": [{"targets": ["127.0.0.1:9093"]}]}]},
     }
+
+
+def operator(settings: Settings) -> tuple[dict[str, Any], ...]:
+    """Return the same for the Prometheus Operator on Kubernetes: which pods are scraped, and the rules."""
+    named = {"name": "naviyam", "labels": {"app.kubernetes.io/name": "naviyam"}}
+    scraped = {"port": "metrics", "relabelings": [{"targetLabel": "job", "replacement": "ray"}]}
+    groups = [*recording_document()["groups"], *alert_document(settings)["groups"]]
+    return (
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PodMonitor",
+            "metadata": named,
+            "spec": {
+                "selector": {"matchLabels": {"app.kubernetes.io/name": "naviyam"}},
+                "podMetricsEndpoints": [scraped],
+            },
+        },
+        {
+            "apiVersion": "monitoring.coreos.com/v1",
+            "kind": "PrometheusRule",
+            "metadata": named,
+            "spec": {"groups": groups},
+        },
+    )
 
 
 _SOURCES = {
@@ -75,5 +100,15 @@ _PROVIDERS = {
 }
 
 
-def _yaml(value: dict[str, Any]) -> str:
-    return _MADE + yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=4_096)
+def _yaml(*documents: dict[str, Any]) -> str:
+    text: str = yaml.dump_all(
+        documents, Dumper=_Plain, allow_unicode=True, sort_keys=False, width=4_096
+    )
+    return _MADE + text
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what occurs twice twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True

@@ -29,6 +29,7 @@ export function card(shop, does) {
   parts.address.textContent = shop.address ?? "";
   parts.facts.append(...facts(shop));
   parts.menus.append(...shop.menus.map(menuLine));
+  if (!shop.menus.length) parts.menus.append(make("li", "quiet", words.NO_MENUS));
   parts.reasons.append(...reasons(shop).map((reason) => make("li", "", reason)));
   if (shop.walk_minutes) {
     parts.walk.append(make("span", "", words.walk(shop.walk_minutes)), walkBar(shop.walk_minutes));

@@ -44,6 +44,7 @@ export const leftToPay = (amount) => `${won(amount)} 더 내요`;
 export const found = (count) => `가게 ${["", "한", "두", "세"][count] ?? count} 곳을 찾았어요.`;
 export const going = (name) => `${name} 갈래`;
 export const NO_PRICE = "값은 몰라요";
+export const NO_MENUS = "메뉴와 값은 아직 몰라요.";
 
 export const STARS = ["별로예요", "조금 아쉬워요", "괜찮아요", "맛있어요", "최고예요"];
 export const star = (score) => `별 ${score}개, ${STARS[score - 1]}`;

@@ -39,6 +39,11 @@ class Cluster(Section):
     """How long the balancer of a node without replicas refuses health checks before it goes, so that what stands before the
     nodes asks elsewhere. Only then does the node count as idle: its idle timeout begins after it."""
 
+    retry_cut_off: bool = False
+    """True lets balancers send a request to another replica when the first died before it said anything, which nobody then
+    notices; but a request may be done twice: feedback without an idempotency_key would count twice. False leaves that to
+    clients, who know what may be done twice. A refused connection is always taken elsewhere."""
+
     @model_validator(mode="after")
     def _says_where(self) -> Self:
         for name in ("dashboard_url", "service_url"):

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import jsonschema
 import pytest
 import pytest_asyncio
 import torch
+import uvicorn
 from fastapi import FastAPI
 from peft import PeftModel
 from safetensors.torch import save_file
@@ -292,15 +294,22 @@ def plain_reference(base: Path, prompt: str, tokens: int) -> str:
 
 @asynccontextmanager
 async def official_client(engine: LLMEngine) -> AsyncIterator[openai.AsyncOpenAI]:
-    """The `openai` client on /v1 over this module's engine."""
+    """The `openai` client on /v1 over this module's engine, through a socket: only there a stream is one."""
     settings = engine._settings
     app = FastAPI()
     app.include_router(completion_routes(Guests(engine, settings), settings, SystemClock()))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-        yield openai.AsyncOpenAI(
-            api_key="nv_x", base_url="http://test/v1", http_client=http, max_retries=0
-        )
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+        base_url = f"http://127.0.0.1:{port}/v1"
+        async with httpx.AsyncClient(trust_env=False) as http:
+            yield openai.AsyncOpenAI(
+                api_key="nv_x", base_url=base_url, http_client=http, max_retries=0
+            )
+        server.should_exit = True
+        await serving
 
 
 FOOD: list[Any] = [{"role": "user", "content": "Tell me about food in one line."}]

@@ -76,8 +76,14 @@ def test_the_engine_reserves_its_gpu(llm, scale, reserved):
 
 
 def test_nodes_of_any_cluster_see_how_to_drain_and_scale():
-    settings = Settings.parse({"cluster": {"drain_s": 12}})
+    settings = Settings.parse({"cluster": {"drain_s": 12, "pack": True, "retry_cut_off": True}})
     found = node_environment(settings)
+    assert found["RAY_SERVE_USE_PACK_SCHEDULING_STRATEGY"] == "1"
+    assert found["RAY_SERVE_HAPROXY_RETRY_ON"] == "conn-failure empty-response"
+    assert "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S" not in found
+    short = node_environment(Settings.parse({"cluster": {"proxy_drain_s": 5}}))
+    assert short["RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S"] == "5"
+    assert "RAY_SERVE_HAPROXY_RETRY_ON" not in short
     assert found["RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S"] == "12"
     assert found["RAY_SERVE_ENABLE_HA_PROXY"] == "1"
     assert not any("PORT" in name or "PATH" in name for name in found)

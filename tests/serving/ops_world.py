@@ -44,6 +44,9 @@ class NoLog:
 class World:
     """What the tests look into while the browser acts."""
 
+    completions = None
+    """The language model of /v1, where there is one."""
+
     def __init__(self, folder, state, service_of):
         self._state, self._service_of = state, service_of
         self.sections = {
@@ -68,7 +71,7 @@ class World:
         self.control = self._control(service.settings)
         self.district = service.runtimes.current.catalog.districts[0]
         config = uvicorn.Config(
-            create_app(service, control=self.control),
+            create_app(service, control=self.control, completions=self.completions),
             port=self.port,
             log_level="critical",
             timeout_graceful_shutdown=1,

@@ -104,9 +104,9 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages, col
         assert names[-1] == "event: done"
         assert client.post("/chat", json={"user_id": "k"}).status_code == 422
         body["message"] = "김민수인데 파란우산찜닭 먹고 싶어 010-1234-5678"
-        traced = client.post("/chat", json=body, headers={"X-Request-Id": "order-7f3a.2"})
-        assert traced.headers.get_list("x-request-id") == ["order-7f3a.2"]
-    of_one_request(collector, traced, remote=light_stages == "deployments")
+        traced = client.post("/chat", json=body, headers={"X-Request-Id": f"order-{light_stages}"})
+        assert traced.headers.get_list("x-request-id") == [f"order-{light_stages}"]
+    of_one_request(collector, f"order-{light_stages}", remote=light_stages == "deployments")
     metrics_are_exported()
     the_operations_page_is_told(own)
 
@@ -127,10 +127,10 @@ def log_lines():
     return [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
 
 
-def of_one_request(collector, response, *, remote):
+def of_one_request(collector, named, *, remote):
     """Follow a request through traces and logs: connected, and without a word of what was said."""
     lines = [json.loads(x) for x in log_lines() if x.startswith("{")]
-    access = [x for x in lines if x.get("request_id") == "order-7f3a.2" and "status" in x]
+    access = [x for x in lines if x.get("request_id") == named and "status" in x]
     assert [(x["route"], x["status"], x["deployment"]) for x in access] == [
         ("/chat", 200, "Ingress")
     ]

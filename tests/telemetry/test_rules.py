@@ -126,7 +126,9 @@ def test_the_command_prints_the_reference_and_writes_the_files(tmp_path):
     assert run.invoke(app, ["metrics", "list", "--markdown"]).stdout == markdown()
     arguments = ["--json", "metrics", "write", "--to", str(tmp_path), "--discovery", "/x/sd.json"]
     written = json.loads(run.invoke(app, arguments).stdout)["written"]
-    assert len(written) == 9
+    assert len(written) == 10
+    _, rule = yaml.safe_load_all((tmp_path / "prometheus" / "operator.yaml").read_text())
+    assert rule["spec"]["groups"][1:] == alert_document(DEFAULTS)["groups"]
     config = yaml.safe_load((tmp_path / "prometheus" / "prometheus.yml").read_text())
     assert config["scrape_configs"][0]["file_sd_configs"] == [{"files": ["/x/sd.json"]}]
 
