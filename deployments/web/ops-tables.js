@@ -91,11 +91,12 @@ function promote(name, model) {
   });
 }
 
-function rollback(name, model) {
+/* Goes back to a version, or to the last good one before what serves. */
+function rollback(name, model, version) {
   askFor({
     title: `${MODELS[name] || name} 되돌리기`, danger: true, typed: name, yes: "되돌리기",
-    text: `지금 ${model.champion}을 쓰고 있어요. 그 앞의 좋은 버전으로 돌아가요.`,
-    run: async ({ why }) => `이제 ${(await call("POST", `/admin/models/${encodeURIComponent(name)}`, { action: "rollback", why, ...who() })).version}을 써요.`,
+    text: `지금 ${model.champion}을 쓰고 있어요. ${version ? `${version}을 다시 써요.` : "그 앞의 좋은 버전으로 돌아가요."}`,
+    run: async ({ why }) => `이제 ${(await call("POST", `/admin/models/${encodeURIComponent(name)}`, { action: "rollback", ...(version ? { version } : {}), why, ...who() })).version}을 써요.`,
   });
 }
 
@@ -104,14 +105,16 @@ function history(name, model) {
     const found = await call("GET", `/admin/models/${encodeURIComponent(name)}`);
     const acts = { adopt: "처음부터", promote: "승격", rollback: "되돌림" };
     const lines = [...found.history].reverse().map(e => [when(e.at), acts[e.act] || e.act, e.version, e.previous || "–", e.who, e.why, metrics(e.metrics)]);
-    const versions = model.versions.map(v => [v.version, when(v.created_at), v.refused || (v.removed ? "파일을 치움" : v.version === model.champion ? "쓰는 중" : v.version === model.challenger ? "도전자" : ""), metrics(v.metrics)]);
-    return [plain("쓰인 차례", ["시각", "일", "버전", "앞의 것", "누가", "까닭", "지표"], lines), plain("최근 버전", ["버전", "만든 때", "상태", "지표"], versions)];
+    const served = new Set(found.history.map(e => e.version));
+    const versions = model.versions.map(v => [v.version, when(v.created_at), v.refused || (v.removed ? "파일을 치움" : v.version === model.champion ? "쓰는 중" : v.version === model.challenger ? "도전자" : ""),
+      served.has(v.version) && !v.refused && !v.removed && v.version !== model.champion ? button("이 버전으로 되돌리기", () => { $("sheet").close(); rollback(name, model, v.version); }, true) : "", metrics(v.metrics)]);
+    return [plain("쓰인 차례", ["시각", "일", "버전", "앞의 것", "누가", "까닭", "지표"], lines), plain("최근 버전", ["버전", "만든 때", "상태", "", "지표"], versions)];
   });
 }
 
 function plain(caption, columns, lines) {
   return el("div", { class: "scroll" }, el("table", {}, el("caption", { text: caption }), el("thead", {}, el("tr", {}, ...columns.map(text => el("th", { scope: "col", text })))),
-    el("tbody", {}, ...lines.map(line => el("tr", {}, ...line.map((text, i) => el("td", { class: i === line.length - 1 ? "clip" : "", text })))))));
+    el("tbody", {}, ...lines.map(line => el("tr", {}, ...line.map((text, i) => el("td", { class: i === line.length - 1 ? "clip" : "" }, text)))))));
 }
 
 export function jobs(value) {

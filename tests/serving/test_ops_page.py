@@ -122,6 +122,22 @@ def test_a_rollback_wants_its_name_typed(page, world):
     assert "구간" in page.locator("#sheet svg").get_attribute("aria-label")
 
 
+def test_a_model_goes_back_to_the_version_that_was_chosen(page, world):
+    registry = world.part.rollouts.registry
+    first, second = [v.version for v in registry.versions("ranker")][:2]
+    assert registry.alias("ranker", "champion").version == second
+    page.locator("#model-rows tr", has_text="순위").get_by_role("button", name="내력").click()
+    page.get_by_role("button", name="이 버전으로 되돌리기").click()
+    page.fill("#ask-why", "어제가 나았어요")
+    page.fill("#ask-typed", "ranker")
+    page.click("#ask-yes")
+    until(page, lambda: registry.alias("ranker", "champion").version == first)
+    until(page, lambda: world.acts()[0]["outcome"] == "done")
+    act = world.acts()[0]
+    assert (act["what"], act["before"]["serves"], act["after"]["serves"]) == ("model.rollback", second, first)  # fmt: skip
+    assert registry.history("ranker")[-1].who == "민수"
+
+
 def test_the_schedule_is_paused_and_a_job_cancelled(page, world):
     page.locator("#schedule-rows tr", has_text="배우기").get_by_role(
         "button", name="멈추기"
