@@ -40,7 +40,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     port, dashboard = free_port(), free_port()
     config = {
         "paths": {"state": str(folder / "state"), "adapters": str(ROOT / "adapters")},
-        "serving": {"port": port, "dashboard_port": dashboard, "request_timeout_s": 30.0},
+        "serving": {
+            "port": port,
+            "dashboard_port": dashboard,
+            "request_timeout_s": 30.0,
+            "ingress": {"graceful_shutdown_timeout_s": 35.0},
+            "llm": {"graceful_shutdown_timeout_s": 30.0},
+        },
         # What is written is tested here, not how fast: the machine may be busy.
         "writing": {"first_token_timeout_s": 12.0, "total_timeout_s": 25.0},
     }

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
+import openai
 import pytest
 
 from tests.e2e.conftest import NEAR, Service
@@ -96,13 +98,20 @@ def test_feedback_counts_once(service: Service) -> None:
     assert service.client.get("/shops/no-such-shop").status_code == 404
 
 
+def official(service: Service, key: str) -> openai.OpenAI:
+    """The `openai` client on the running service."""
+    return openai.OpenAI(
+        api_key=key,
+        base_url=str(service.client.base_url.join("/v1/")),
+        max_retries=0,
+        http_client=httpx.Client(trust_env=False, timeout=60),
+    )
+
+
 def test_other_teams_use_the_model_with_the_official_client(service: Service) -> None:
-    openai = pytest.importorskip("openai")
-    base_url = f"{service.client.base_url}/v1/"
-    anybody = openai.OpenAI(api_key="nv_guess", base_url=base_url, max_retries=0)
     with pytest.raises(openai.AuthenticationError, match="not known"):
-        anybody.models.list()
-    client = openai.OpenAI(api_key=service.key, base_url=base_url, max_retries=0)
+        official(service, "nv_guess").models.list()
+    client = official(service, service.key)
     champion, *_, base = [m.id for m in client.models.list()]
     assert champion.startswith("nlg@")
     assert base == "smollm2-135m-instruct"
@@ -130,13 +139,14 @@ def test_other_teams_use_the_model_with_the_official_client(service: Service) ->
 
 
 def test_other_teams_do_not_starve_children(service: Service) -> None:
-    openai = pytest.importorskip("openai")
-    client = openai.OpenAI(
-        api_key=service.key, base_url=f"{service.client.base_url}/v1/", max_retries=0
-    )
+    client = official(service, service.key)
     asked: Any = {"model": "nlg", "messages": [{"role": "user", "content": "치킨"}]}
+    shape = {"type": "array", "items": {"type": "integer"}, "minItems": 400}
+    endless: Any = {"type": "json_schema", "json_schema": {"name": "numbers", "schema": shape}}
     running = [
-        client.chat.completions.create(**asked, max_tokens=500, temperature=1.2, stream=True)
+        client.chat.completions.create(
+            **asked, max_tokens=500, response_format=endless, stream=True
+        )
         for _ in range(2)
     ]
     with pytest.raises(openai.InternalServerError, match="max_running") as full:
