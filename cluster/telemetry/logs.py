@@ -48,12 +48,12 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": without_hidden(record.getMessage()),
             **_ids(record),
-            **self._fixed,
         }
         for name in EXTRA:
             value = getattr(record, name, None)
             if value is not None:
                 line[name] = value
+        line |= self._fixed
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = error_of(record.exc_info[1])
         return line

@@ -129,8 +129,13 @@ def log_lines():
 
 def of_one_request(collector, named, *, remote):
     """Follow a request through traces and logs: connected, and without a word of what was said."""
-    lines = [json.loads(x) for x in log_lines() if x.startswith("{")]
-    access = [x for x in lines if x.get("request_id") == named and "status" in x]
+
+    def access_lines():
+        lines = [json.loads(x) for x in log_lines() if x.startswith("{")]
+        return [x for x in lines if x.get("request_id") == named and "status" in x]
+
+    until(access_lines)  # written when the answer has left
+    access = access_lines()
     assert [(x["route"], x["status"], x["deployment"]) for x in access] == [
         ("/chat", 200, "Ingress")
     ]
@@ -175,6 +180,8 @@ def metrics_are_exported():
     for name, labels in ours.items():
         assert known[name] | {"application", "deployment", "replica"} <= labels
     assert {"ray_naviyam_stage_seconds_bucket", "ray_naviyam_http_requests_total"} <= set(ours)
+    # Set once: Ray forgets it, the meter does not.
+    until(lambda: "ray_naviyam_traffic_revision" in scraped())
     assert {"ray_serve_deployment_replica_healthy", "ray_node_mem_used"} <= set(found)
 
 

@@ -91,7 +91,7 @@ def language_model() -> Dashboard:
                 "앞부분 캐시 적중률",
                 "다시 계산하지 않은 토큰",
                 (
-                    "sum(rate(ray_vllm_prefix_cache_hits_total[5m]))"
+                    "(sum(rate(ray_vllm_prefix_cache_hits_total[5m])) or vector(0))"
                     " / sum(rate(ray_vllm_prefix_cache_queries_total[5m]))",
                     "적중",
                 ),

@@ -8,6 +8,7 @@ from naviyam.settings import Settings
 def learning(settings: Settings) -> Dashboard:
     """Return the dashboard."""
     gate, most = settings.jobs.gate, settings.rollout.max_error_rate
+    tried = rate("ray_naviyam_arm_answers_total", "layer", '{arm="candidate"}')
     trying = Row(
         title="실험",
         panels=(
@@ -33,9 +34,7 @@ def learning(settings: Settings) -> Dashboard:
                 "후보의 실패",
                 f"기준 {most:.0%}",
                 (
-                    rate("ray_naviyam_arm_errors_total", "layer")
-                    + " / "
-                    + rate("ray_naviyam_arm_answers_total", "layer", '{arm="candidate"}'),
+                    f"({rate('ray_naviyam_arm_errors_total', 'layer')} or {tried} * 0) / {tried}",
                     "{{layer}}",
                 ),
                 unit="percentunit",
@@ -116,7 +115,7 @@ def learning(settings: Settings) -> Dashboard:
             stat(
                 "열린 경보",
                 "기록을 읽는 감시",
-                "sum(max by (rule, population, level) (ray_naviyam_alerts_open))",
+                "sum(max by (rule, population, level) (ray_naviyam_alerts_open)) or vector(0)",
                 width=6,
                 limits=(1,),
             ),

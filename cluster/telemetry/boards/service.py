@@ -45,7 +45,12 @@ def service(settings: Settings) -> Dashboard:
                 unit="s",
                 limits=(told.answer_p95_s,),
             ),
-            stat("돌려보낸 요청", "초당 503", "sum(naviyam:refused:rate5m)", limits=(0.01, 0.1)),
+            stat(
+                "돌려보낸 요청",
+                "초당 503",
+                "sum(naviyam:refused:rate5m) or vector(0)",
+                limits=(0.01, 0.1),
+            ),
         ),
     )
     traffic = Row(

@@ -6,6 +6,7 @@ _RATE = 'sum by (route) (rate(ray_naviyam_answers_total{population="real"}[5m]))
 _FAILED = (
     'sum by (route) (rate(ray_naviyam_answers_total{population="real",outcome!~"ok|degraded"}[5m]))'
 )
+_CHATS = 'sum(rate(ray_naviyam_answers_total{route="chat",population="real"}[5m]))'
 RECORDINGS = (
     Recording(record="naviyam:answers:rate5m", expr=_RATE),
     Recording(record="naviyam:answers_failed:rate5m", expr=_FAILED),
@@ -15,8 +16,8 @@ RECORDINGS = (
     ),
     Recording(
         record="naviyam:answers_degraded:ratio5m",
-        expr='sum(rate(ray_naviyam_answers_total{route="chat",population="real",outcome="degraded"}[5m]))'
-        ' / sum(rate(ray_naviyam_answers_total{route="chat",population="real"}[5m]))',
+        expr='(sum(rate(ray_naviyam_answers_total{route="chat",population="real",outcome="degraded"}[5m]))'
+        f" or {_CHATS} * 0) / {_CHATS}",
     ),
     *(
         Recording(
