@@ -13,7 +13,9 @@ import httpx
 
 from naviyam.errors import InputError, NaviyamError, NotFoundError
 
-_AGAIN_AFTER_S = 0.3
+AGAIN_AFTER_S = 0.3
+"""Pause before a second try: what dies with a node dies within it, and a second try at once may meet that."""
+
 _NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 _CUT_OFF = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 _HARMLESS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
@@ -88,7 +90,7 @@ class ServiceClient:
                 raise self._unreachable(error) from error
         else:
             return
-        time.sleep(_AGAIN_AFTER_S)
+        time.sleep(AGAIN_AFTER_S)
         try:
             yield from self._events(body)
         except httpx.HTTPError as error:
@@ -103,7 +105,7 @@ class ServiceClient:
             yield from parse_events(response.iter_lines())
 
     def _second(self, method: str, path: str, body: object) -> httpx.Response:
-        time.sleep(_AGAIN_AFTER_S)
+        time.sleep(AGAIN_AFTER_S)
         try:
             return self._client.request(method, path, json=body)
         except httpx.HTTPError as error:

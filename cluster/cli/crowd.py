@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from cluster.cli.client import AGAIN_AFTER_S
 from cluster.cli.load import Ask
 from cluster.cli.measures import Sample, quantile
 from cluster.cli.questions import conversations
@@ -153,6 +154,7 @@ class Crowd:
         if sample.status not in _BROKEN and not sample.problem:
             return Asked(at_s=self.now_s, sample=sample, door=door)
         first = sample.problem or str(sample.status)
+        await asyncio.sleep(AGAIN_AFTER_S)
         door, second = await self._at_an_open_door(body, but=door)
         whole = replace(second, seconds=second.seconds + sample.seconds)
         return Asked(at_s=self.now_s, sample=whole, door=door, again=True, first=first)
