@@ -47,6 +47,8 @@ PARSED: Mapping[str, str] = {
     "git": "the tests' own checkout stands for it",
     "docker": "needs Docker and a registry",
     "kubectl": "needs Kubernetes; tests/deploy renders and validates what it applies",
+    "promtool": "tests/telemetry runs it on the same files",
+    "prometheus": "a server that runs until it is stopped",
     "mlflow ui": "a server that runs until it is stopped",
     "make": "sets up, starts or trains for minutes; the continuous integration and the e2e tests call what is behind it",
     "naviyam chat": "asks until an empty line; needs the language model",
