@@ -4,8 +4,9 @@ It wraps `send` and nothing else, so a streamed answer streams. Refusals are pro
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +20,7 @@ from deployments.access.paths import Kind, kind_of
 from deployments.access.refusals import refusal
 
 Admit = Callable[[Request, str, str | None], Awaitable[str]]
+Handler = Callable[[Request, Exception], Awaitable[Response]]
 _DECISIONS = "limits"
 _CALLER = "caller"
 _EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id")
@@ -41,6 +43,10 @@ def install(app: FastAPI, desk: Desk) -> None:
     @app.exception_handler(RateLimitedError)
     async def limited(request: Request, error: RateLimitedError) -> JSONResponse:
         return _refusal(request.url.path, _limited(error.refused))
+
+    broken = app.exception_handlers.get(Exception)
+    if broken is not None:
+        app.add_exception_handler(Exception, _dressed(broken, desk))
 
 
 class AccessLayer:
@@ -120,6 +126,19 @@ def user_gate(desk: Desk, pseudonym: Callable[[str, str], str]) -> Admit:
         return space
 
     return admit
+
+
+def _dressed(handler: Callable[[Request, Exception], Any], desk: Desk) -> Handler:
+    """Return a handler of unforeseen errors, which Starlette answers outside every middleware, with the layer's headers."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        response: Response = await handler(request, error)
+        secure = request.url.scheme == "https"
+        path, sent = request.url.path, response.raw_headers
+        response.raw_headers.extend(security_headers(sent, path, desk.access, secure=secure))
+        return response
+
+    return handle
 
 
 def _limited(refused: Refused) -> Denied:

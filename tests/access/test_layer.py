@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from fastapi.responses import StreamingResponse
 
@@ -153,6 +154,24 @@ def test_answers_carry_security_headers(settings_of):
         assert (await client.get("/shops/one")).headers.get("access-control-allow-origin") is None
 
     over(app, story)
+
+
+def test_an_error_nobody_foresaw_carries_them_too(settings_of):
+    app = app_of(settings_of())
+
+    @app.get("/broken")
+    async def broken():
+        raise RuntimeError("secret")
+
+    async def inside():
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            answer = await client.get("/broken")
+        assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "secret" not in answer.text
+
+    asyncio.run(inside())
 
 
 def test_other_origins_may_call_where_they_are_named(settings_of):
