@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +25,7 @@ _LOOK_EVERY_S = 0.5
 _LOOK_TIMEOUT_S = 1.0
 _PATIENCE_S = 30.0
 _NUMBER_EVERY_S = 0.1
+_LIMITS = httpx.Limits(max_connections=512, max_keepalive_connections=64, keepalive_expiry=2.0)
 _DOORS_TRIED = 4
 _REFUSED = frozenset({"ConnectError", "ConnectTimeout"})
 _BROKEN = frozenset({0, 500, 502, 504})
@@ -86,7 +86,7 @@ async def _is_well(http: httpx.AsyncClient, door: str) -> bool:
 
 
 class Crowd:
-    """Clients in a thread of their own. `clients` may be set while they ask.
+    """Clients in a thread of their own. `clients` and `think_s` may be set while they ask.
 
     Args:
         doors: where to ask.
@@ -100,10 +100,11 @@ class Crowd:
         self, doors: Doors, ask: Ask, *, context: dict[str, Any], think_s: float, seed: int
     ) -> None:
         self.doors, self.clients, self.asked = doors, 0, list[Asked]()
-        self._ask, self._context, self._think_s, self._seed = ask, context, think_s, seed
+        self._ask, self._context, self.think_s, self._seed = ask, context, think_s, seed
         self._began_s = time.monotonic()
         self._http: dict[str, httpx.AsyncClient] = {}
-        self._stack = AsyncExitStack()
+        # One pool for all doors: an idle connection to a door that nobody asks any more is closed too, as it holds that node.
+        self._connections = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -121,8 +122,7 @@ class Crowd:
         return time.monotonic() - self._began_s
 
     async def _run(self) -> None:
-        async with AsyncExitStack() as stack:
-            self._stack = stack
+        async with self._connections:
             looking = asyncio.create_task(self._look())
             tasks: dict[int, asyncio.Task[None]] = {}
             while not self._stopped.is_set():
@@ -147,7 +147,7 @@ class Crowd:
             user = f"crowd_{number}"
             body = {"user_id": user, "message": question.text, "context": self._context}
             self.asked.append(await self._once(body))
-            await asyncio.sleep(self._think_s * (0.5 + rng.random()))
+            await asyncio.sleep(self.think_s * (0.5 + rng.random()))
 
     async def _once(self, body: dict[str, Any]) -> Asked:
         door, sample = await self._at_an_open_door(body)
@@ -163,19 +163,17 @@ class Crowd:
         """Ask at a door that opens: where a connection is refused, nothing was sent, and a load balancer takes the next."""
         for _ in range(_DOORS_TRIED):
             door = self.doors.pick(but=but)
-            sample = await self._ask(await self._through(door), body)
+            sample = await self._ask(self._through(door), body)
             if sample.problem not in _REFUSED:
                 break
             but = door
         return door, sample
 
-    async def _through(self, door: str) -> httpx.AsyncClient:
+    def _through(self, door: str) -> httpx.AsyncClient:
         if door not in self._http:
-            limits = httpx.Limits(max_connections=512, max_keepalive_connections=64)
-            http = httpx.AsyncClient(
-                base_url=door, trust_env=False, timeout=_PATIENCE_S, limits=limits
+            self._http[door] = httpx.AsyncClient(
+                base_url=door, trust_env=False, timeout=_PATIENCE_S, transport=self._connections
             )
-            self._http[door] = await self._stack.enter_async_context(http)
         return self._http[door]
 
 
