@@ -71,6 +71,16 @@ def test_every_alert_says_what_to_look_at_and_do():
         assert "- Action: " in text, name
 
 
+def test_what_the_runbook_calls_the_pages_sections_and_buttons_stands_there():
+    web = ROOT / "deployments" / "web"
+    page = "".join(path.read_text(encoding="utf-8") for path in web.glob("ops*"))
+    steps = re.findall(r"([가-힣]+) → ([가-힣]+(?: [가-힣]+)?)", OPERATIONS.prose)
+    assert steps
+    for section, button in steps:
+        assert f">{section} " in page, section
+        assert f'"{button}"' in page, button
+
+
 def test_every_intent_is_named():
     section = BY_NAME["docs/api.md"].section("### POST /chat")
     assert not [intent.value for intent in Intent if intent.value not in section]
