@@ -95,7 +95,7 @@ def test_the_application_answers(ray_session, state, tmp_path, light_stages, col
         accepted = client.post("/feedback", json=feedback)
         assert accepted.status_code == 202
         records = [r["feedback_id"] for r in read_events(own / "events", "feedback")]
-        assert records == [accepted.json()["feedback_id"]]
+        assert records.count(accepted.json()["feedback_id"]) == 1
         with client.stream(
             "POST", "/chat", json=body, headers={"Accept": "text/event-stream"}
         ) as stream:
