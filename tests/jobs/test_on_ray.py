@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -177,9 +178,10 @@ def test_a_killed_head_comes_back_with_its_controller_and_the_job_is_run_again(c
     job, marks, go = cluster.submit("head")
     ((program, _),) = cluster.wait_begun(marks, 1)
     for pid in heads.marked_processes(cluster.head.mark):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if b"gcs_server" in command or b"raylet/raylet" in command or pid == cluster.head.pid:
-            os.kill(pid, signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):  # one may end with another
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"gcs_server" in command or b"raylet/raylet" in command or pid == cluster.head.pid:
+                os.kill(pid, signal.SIGKILL)
     cluster.wait(lambda: not heads.is_whole(cluster.head))
     cluster.up()
     cluster.wait_begun(marks, 2)
