@@ -66,7 +66,7 @@ def _ask_all(session: Session, near: str | None, began: float) -> list[tuple[str
     from cluster.cli.near import point_of
 
     latitude, longitude = point_of(session, near)
-    context = {"latitude": latitude, "longitude": longitude}
+    context = {"latitude": latitude, "longitude": longitude, "simulated": True}
     session.say(f"asking near {latitude}, {longitude}")
     answers: list[tuple[str, Answer]] = []
     session_id: str | None = None

@@ -97,7 +97,8 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
     grid = Table(title=title or None, title_justify="left")
     for index, name in enumerate(columns):
         numeric = any(isinstance(row[index], int | float) for row in cells)
-        grid.add_column(name, justify="right" if numeric else "left")
+        # Where the terminal is narrow an id or a time goes on below: it is there to be copied.
+        grid.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         grid.add_row(*(escape(_cell(value)) for value in row))
     return grid

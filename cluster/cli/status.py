@@ -58,6 +58,7 @@ def status(ctx: typer.Context) -> None:
         if isinstance(values, dict)
         for key, value in values.items()
     ]
+    details.append(("logs", document["logs"]))
     session.answer(
         document,
         table(

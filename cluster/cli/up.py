@@ -38,6 +38,7 @@ def up(
         result,
         f"Chat page   {session.base_url}/",
         f"API         {session.base_url}/docs",
+        f"Operations  {session.base_url}/ops",
         f"Dashboard   {session.dashboard_url}/",
         "Stop with   naviyam down",
     )

@@ -186,7 +186,8 @@ def _checked(sources: Sources, parts: Parts, card: Mapping[str, Any]) -> Made:
         shape = " + ".join(f"{t.num_rows} {name}" for name, t in parts.items())
         return Skipped(
             f"{rows} samples ({shape}), at least {least} in both parts are needed "
-            f"(learning.min_samples); left out: {why or 'nothing'}"
+            f"(learning.min_samples); left out: {why or 'nothing'} (learning.source is "
+            f"{sources.settings.learning.source}: auto learns from simulated answers only where there are no real ones)"
         )
     return parts, card
 
