@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cluster.cli.crowd import Crowd, Doors, count
-from cluster.cli.load import ask_chat
+from cluster.cli.crowd import chatting_crowd, count
 from cluster.cli.local_clusters import deploy, fake_cluster
 from cluster.cli.session import Session, table
 from cluster.cli.timeline import COLUMNS, DoorsFollowed, TimeLine, deployments_of
@@ -33,7 +32,7 @@ def run(
     from cluster.ray_io.local_nodes import NodeShape
 
     run_steps(session, shops=None, workbook=None)
-    latitude, longitude = point_of(session, None)
+    point = point_of(session, None)
     cluster = fake_cluster(
         session,
         head=NodeShape(cpus=HEAD_CPUS),
@@ -43,13 +42,7 @@ def run(
     )
     with cluster as head:
         deploy(session, head)
-        crowd = Crowd(
-            Doors(offered=(session.base_url,)),
-            ask_chat,
-            context={"latitude": latitude, "longitude": longitude},
-            think_s=0.5,
-            seed=seed,
-        )
+        crowd = chatting_crowd(session.base_url, point, seed=seed)
         line = TimeLine(session, crowd, deployments_of(session))
         with crowd, DoorsFollowed(crowd, head.mark, session.base_url):
             settled = line.look("start")

@@ -1,5 +1,6 @@
 """`naviyam bench`: figures of the service, the event log, training and simulated experiments. Programs with a table as output."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +9,8 @@ import typer
 from cluster.cli.session import Session, table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from cluster.cli.measures import Figures
 
 app = typer.Typer(
@@ -238,9 +241,7 @@ def chaos(
     found, tables = run(
         session, kills=kills, pause_s=(least_s, most_s), round_users=round_users, seed=seed
     )
-    session.answer(found, *tables)
-    if not found["holds"]:
-        raise typer.Exit(1)
+    _answer_whether_it_holds(session, found, tables)
 
 
 @app.command()
@@ -272,9 +273,7 @@ def autoscale(
         idle_timeout_s=idle_timeout_s,
         seed=seed,
     )
-    session.answer(found, *tables)
-    if not found["holds"]:
-        raise typer.Exit(1)
+    _answer_whether_it_holds(session, found, tables)
 
 
 @app.command()
@@ -293,9 +292,7 @@ def nodes(
 
     session: Session = ctx.obj
     found, tables = run(session, nodes=count, clients=clients, seed=seed)
-    session.answer(found, *tables)
-    if not found["holds"]:
-        raise typer.Exit(1)
+    _answer_whether_it_holds(session, found, tables)
 
 
 def _figures_table(found: "dict[str, Figures]") -> Any:
@@ -317,3 +314,11 @@ def _figures_table(found: "dict[str, Figures]") -> Any:
             [f"{name}: {k}", *(getattr(f, name).get(k, 0) for f in found.values())] for k in keys
         ]
     return table("bench serve", ("", *found), rows)
+
+
+def _answer_whether_it_holds(
+    session: Session, found: dict[str, Any], tables: "Iterable[RenderableType]"
+) -> None:
+    session.answer(found, *tables)
+    if not found["holds"]:
+        raise typer.Exit(1)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from cluster.cli.client import AGAIN_AFTER_S
-from cluster.cli.load import Ask
+from cluster.cli.load import Ask, ask_chat
 from cluster.cli.measures import Sample, quantile
 from cluster.cli.questions import conversations
 
@@ -175,6 +175,18 @@ class Crowd:
                 base_url=door, trust_env=False, timeout=_PATIENCE_S, transport=self._connections
             )
         return self._http[door]
+
+
+def chatting_crowd(door: str, point: tuple[float, float], *, seed: int) -> Crowd:
+    """Return a crowd of children who chat near a point (degrees), half a second of thought between two messages."""
+    latitude, longitude = point
+    return Crowd(
+        Doors(offered=(door,)),
+        ask_chat,
+        context={"latitude": latitude, "longitude": longitude},
+        think_s=0.5,
+        seed=seed,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cluster.cli.crowd import Asked, Crowd, Doors
-from cluster.cli.load import ask_chat
+from cluster.cli.crowd import Asked, chatting_crowd
 from cluster.cli.local_clusters import Fleet, deploy, fleet
 from cluster.cli.measures import quantile
 from cluster.cli.session import Session, table
@@ -58,7 +57,7 @@ def run(
     from cluster.ray_io.local_nodes import NodeShape
 
     run_steps(session, shops=None, workbook=None)
-    latitude, longitude = point_of(session, None)
+    point = point_of(session, None)
     shape = NodeShape(cpus=2, resources={JOB_RESOURCE: 1, CONTROL_RESOURCE: 1})
     acts: list[Act] = []
     with fleet(session, cpus=4) as cluster:
@@ -66,13 +65,7 @@ def run(
             cluster.add(f"n{number}", shape)
         deploy(session, cluster.head)
         start_controller(session, cluster.head)
-        crowd = Crowd(
-            Doors(offered=(session.base_url,)),
-            ask_chat,
-            context={"latitude": latitude, "longitude": longitude},
-            think_s=0.5,
-            seed=seed,
-        )
+        crowd = chatting_crowd(session.base_url, point, seed=seed)
         line = TimeLine(session, crowd, deployments_of(session))
         with crowd, DoorsFollowed(crowd, cluster.head.mark, session.base_url):
             crowd.clients = clients
